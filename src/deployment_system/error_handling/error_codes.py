@@ -1,0 +1,177 @@
+"""The registry of everything that can go wrong: one table, from which everything about a code is made.
+
+`explain`, the reference under docs/errors/ and the recovery plans read this table; nothing else
+repeats what stands here. A code that was once released is never given another meaning.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum, auto
+from types import MappingProxyType
+
+
+class ErrorSeverity(StrEnum):
+    """How much an error hurts: LOW is a hint, CRITICAL stops the whole system from working."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class ErrorCategory(StrEnum):
+    """Which part of the system an error belongs to."""
+
+    FLOW_DISCOVERY = "flow_discovery"
+    VALIDATION = "validation"
+    CONFIGURATION = "configuration"
+    DOCKER = "docker"
+    PREFECT_API = "prefect_api"
+    DEPLOYMENT = "deployment"
+    NETWORK = "network"
+    FILESYSTEM = "filesystem"
+    RECOVERY = "recovery"
+    USAGE = "usage"
+    INTERNAL = "internal"
+
+
+class Confidence(StrEnum):
+    """How sure a remedy is, graded as rustc grades its suggestions."""
+
+    CERTAIN = "certain"
+    """May be applied by a machine."""
+    PROBABLE = "probable"
+    """Usually right: ask first."""
+    NEEDS_INPUT = "needs_input"
+    """Right once a person has filled in a value."""
+    ADVICE = "advice"
+    """Words only; a person decides what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One thing that the person who sees the error can do."""
+
+    text: str
+    confidence: Confidence = Confidence.ADVICE
+
+
+@dataclass(frozen=True, slots=True)
+class CodeEntry:
+    """What is known of a code before it happens."""
+
+    code: "ErrorCodes"
+    title: str
+    category: ErrorCategory
+    severity: ErrorSeverity
+    retryable: bool
+    explanation: str
+    remedies: tuple[Remedy, ...]
+    example: str
+
+
+class ErrorCodes(StrEnum):
+    """Stable names of what can go wrong; each member equals its own name."""
+
+    @staticmethod
+    def _generate_next_value_(name: str, start: int, count: int, last_values: list[str]) -> str:
+        return name
+
+    # discovery
+    FLOW_DISCOVERY_FAILED = auto()
+    FLOW_NOT_FOUND = auto()
+    FLOW_SYNTAX_ERROR = auto()
+    FLOW_MISSING_DEPENDENCIES = auto()
+    FLOW_INVALID_STRUCTURE = auto()
+    FLOW_NAME_DUPLICATE = auto()
+    FLOW_FILE_UNREADABLE = auto()
+    FLOW_FILE_TOO_LARGE = auto()
+    FLOW_FILE_ENCODING_INVALID = auto()
+    FLOW_FILE_TOO_COMPLEX = auto()
+    FLOW_LEGACY_PREFECT = auto()
+    FLOW_IMPORT_FAILED = auto()
+    FLOW_IMPORT_TIMEOUT = auto()
+    SCAN_PATH_NOT_FOUND = auto()
+    # validation
+    VALIDATION_FAILED = auto()
+    DEPENDENCY_CONFLICT = auto()
+    DEPENDENCY_NOT_DECLARED = auto()
+    MISSING_REQUIREMENTS = auto()
+    REQUIREMENTS_INVALID = auto()
+    SCHEDULE_INVALID = auto()
+    TIMEZONE_INVALID = auto()
+    PARAMETER_UNKNOWN = auto()
+    PARAMETER_MISSING = auto()
+    PARAMETER_INVALID = auto()
+    PARAMETER_SCHEMA_INCOMPLETE = auto()
+    JOB_VARIABLES_INVALID = auto()
+    DEPLOYMENT_NAME_INVALID = auto()
+    DEPLOYMENT_NAME_DUPLICATE = auto()
+    # configuration
+    CONFIG_FILE_NOT_FOUND = auto()
+    CONFIG_FILE_UNREADABLE = auto()
+    CONFIG_FILE_EXISTS = auto()
+    CONFIG_TOO_LARGE = auto()
+    CONFIG_INVALID_FORMAT = auto()
+    CONFIG_MISSING_REQUIRED_FIELD = auto()
+    CONFIG_UNKNOWN_KEY = auto()
+    CONFIG_INVALID_VALUE = auto()
+    CONFIG_VARIABLE_NOT_SET = auto()
+    ENVIRONMENT_NOT_CONFIGURED = auto()
+    SERVER_URL_INVALID = auto()
+    SERVER_URL_DIFFERS = auto()
+    PREFECT_YAML_UNSUPPORTED = auto()
+    # docker
+    DOCKER_BUILD_FAILED = auto()
+    DOCKER_IMAGE_NOT_FOUND = auto()
+    DOCKERFILE_NOT_FOUND = auto()
+    DOCKER_DAEMON_UNAVAILABLE = auto()
+    # Prefect
+    PREFECT_API_ERROR = auto()
+    PREFECT_API_UNAVAILABLE = auto()
+    PREFECT_API_TIMEOUT = auto()
+    PREFECT_AUTH_FAILED = auto()
+    PREFECT_RATE_LIMITED = auto()
+    PREFECT_REQUEST_REJECTED = auto()
+    PREFECT_OBJECT_NOT_FOUND = auto()
+    PREFECT_SERVER_TOO_OLD = auto()
+    PREFECT_SERVER_INCOMPATIBLE = auto()
+    WORK_POOL_NOT_FOUND = auto()
+    WORK_POOL_TYPE_MISMATCH = auto()
+    LOCAL_SERVER_START_FAILED = auto()
+    LOCAL_PORT_IN_USE = auto()
+    # deployment
+    DEPLOYMENT_FAILED = auto()
+    DEPLOYMENT_CREATE_FAILED = auto()
+    DEPLOYMENT_UPDATE_FAILED = auto()
+    DEPLOYMENT_DELETE_FAILED = auto()
+    DEPLOYMENT_VERIFICATION_FAILED = auto()
+    DEPLOYMENT_ROLLBACK_FAILED = auto()
+    DEPLOYMENT_CLEANUP_FAILED = auto()
+    DEPLOYMENT_OWNED_BY_ANOTHER_PROJECT = auto()
+    DEPLOYMENT_STILL_USED = auto()
+    DEPLOYMENT_INTERRUPTED = auto()
+    NOTHING_TO_DEPLOY = auto()
+    LOCAL_SOURCE_ON_REMOTE_SERVER = auto()
+    SCHEDULE_LEFT_PAUSED = auto()
+    SCHEDULE_NOT_DECLARED = auto()
+    CONFIRMATION_REQUIRED = auto()
+    PLAN_FILE_INVALID = auto()
+    PLAN_OUTDATED = auto()
+    # state and files
+    STATE_UNUSABLE = auto()
+    STATE_NOT_KEPT = auto()
+    CACHE_DAMAGED = auto()
+    OUTPUT_NOT_WRITTEN = auto()
+    # the command itself
+    USAGE_INVALID = auto()
+    COMMAND_NOT_AVAILABLE = auto()
+    ERROR_CODE_UNKNOWN = auto()
+    RECOVERY_FAILED = auto()
+    UNEXPECTED_ERROR = auto()
+
+
+# TABLE: one entry a code, in the order of the members above.
+_ENTRIES: tuple[CodeEntry, ...] = ()
+
+REGISTRY: Mapping[ErrorCodes, CodeEntry] = MappingProxyType({entry.code: entry for entry in _ENTRIES})
