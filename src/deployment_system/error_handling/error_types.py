@@ -374,7 +374,7 @@ def _without_run_details(text: str) -> str:
 
 
 def _class_named(name: str) -> type[DeploymentSystemError]:
-    """The error class of that name; an unknown one (a plug-in's that is not installed) is read as the base."""
+    """The error class of that name; an unknown one (of a plug-in not installed here) is read as the base."""
     pending = [DeploymentSystemError]
     while pending:
         candidate = pending.pop()
