@@ -1,0 +1,6 @@
+from prefect import flow
+
+
+@flow(name="syntax-error")
+def load(limit: int = 3
+    return limit

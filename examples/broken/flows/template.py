@@ -1,0 +1,6 @@
+from prefect import flow
+
+
+@flow(name="{{ project }}-load")
+def {{ project }}_load(limit: int = 3) -> int:
+    return limit
