@@ -17,7 +17,7 @@ DONE, INVALID = 0, 3
 
 
 class Row(NamedTuple):
-    """One line of a README table: a file, its flow's name (or nothing), the code that is promised (or nothing)."""
+    """One line of a README table: a file, its flow's name if it has one, the code that is promised."""
 
     file: str
     flow: str
