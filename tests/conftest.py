@@ -15,6 +15,21 @@ import pytest
 SERVER_BOOT_SECONDS = 120.0
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how many of the tests that passed did so against a real server."""
+    passed = terminalreporter.getreports("passed")
+    against_server = [report for report in passed if "prefect_server" in report.keywords]
+    terminalreporter.write_line(
+        f"{len(against_server)} of {len(passed)} tests ran against a real Prefect server"
+    )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks a test that uses the server, so that its report says so."""
+    if "prefect_server" in getattr(item, "fixturenames", ()):
+        item.extra_keyword_matches.add("prefect_server")
+
+
 def free_port() -> int:
     """A port of the loopback interface that nobody listens on now."""
     with socket.socket() as probe:
@@ -37,7 +52,13 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with log.open("w") as output:
         server = subprocess.Popen(
             [str(Path(sys.executable).with_name("prefect")), "server", "start", "--port", str(port)],
-            env={**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
+            env={
+                **os.environ,
+                "PREFECT_HOME": str(home),
+                "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+                # Without it the pages of the UI ask port 4200, whatever port they were served from.
+                "PREFECT_SERVER_UI_API_URL": url,
+            },
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
