@@ -1,0 +1,45 @@
+"""What the user wrote (deployment-config.yaml, prefect.yaml, environment variables) as frozen values."""
+
+from deployment_system.config.flow_rules import FlowSettings, Places, flow_settings, merged_mappings
+from deployment_system.config.loading import (
+    CONFIGURATION_FILE,
+    LoadedConfiguration,
+    find_configuration,
+    load_configuration,
+)
+from deployment_system.config.models import (
+    ConcurrencyLimit,
+    Configuration,
+    Environment,
+    FlowRule,
+    ResourceLimits,
+    Scan,
+    Source,
+    WorkPools,
+)
+from deployment_system.config.schedule import Schedule
+from deployment_system.config.server import ServerChoice, is_loopback, resolve_server, same_server
+
+__all__ = [
+    "CONFIGURATION_FILE",
+    "ConcurrencyLimit",
+    "Configuration",
+    "Environment",
+    "FlowRule",
+    "FlowSettings",
+    "LoadedConfiguration",
+    "Places",
+    "ResourceLimits",
+    "Scan",
+    "Schedule",
+    "ServerChoice",
+    "Source",
+    "WorkPools",
+    "find_configuration",
+    "flow_settings",
+    "is_loopback",
+    "load_configuration",
+    "merged_mappings",
+    "resolve_server",
+    "same_server",
+]

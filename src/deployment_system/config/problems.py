@@ -1,0 +1,212 @@
+"""What is wrong with a value, in words for the person who wrote it: pydantic's findings as our errors."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from deployment_system.config.source_frame import HIDDEN, names_a_secret, safe_text
+from deployment_system.config.variables import UnresolvedText, VariableText, shown
+from deployment_system.config.yaml_source import Where, YamlDocument
+from deployment_system.error_handling import ConfigurationError, ErrorCodes
+
+_WANTED = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "dict_type": "a mapping (key: value)",
+    "model_type": "a mapping (key: value)",
+    "tuple_type": "a list, as in [one, other]",
+    "list_type": "a list, as in [one, other]",
+}
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` was probably meant to be."""
+    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def dotted(path: Where) -> str:
+    """A path as messages say it: `flows.nightly-load.schedules[0].cron`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text or "the file"
+
+
+_NOTHING = object()
+
+
+def _step(data: Any, part: str | int) -> Any:
+    """One step down; _NOTHING where there is none."""
+    if isinstance(data, Mapping):
+        return data.get(part, _NOTHING)
+    if isinstance(data, list | tuple) and isinstance(part, int) and part < len(data):
+        return data[part]
+    return _NOTHING
+
+
+def value_at(data: Any, path: Where) -> Any:
+    """The value at that path of the data; None where there is none."""
+    for part in path:
+        data = _step(data, part)
+    return None if data is _NOTHING else data
+
+
+def as_errors(
+    found: ValidationError, document: YamlDocument, data: Any, model: type[BaseModel], *, below: Where = ()
+) -> list[ConfigurationError]:
+    """Every finding as an error with its place. `data` is what was validated, at `below` in the document."""
+    return [_as_error(detail, document, data, model, below) for detail in found.errors(include_url=False)]
+
+
+def unresolved(found: ValidationError, data: Any) -> list[Where]:
+    """Paths of findings on text whose variables are not set, in environments that are not active."""
+    paths = [real_path(detail["loc"], data) for detail in found.errors(include_url=False)]
+    return [path for path in paths if isinstance(value_at(data, path), UnresolvedText)]
+
+
+def real_path(location: tuple[int | str, ...], data: Any) -> Where:
+    """The part of pydantic's location that exists in the data."""
+    path: list[int | str] = []
+    for part in location:
+        data = _step(data, part)
+        if data is _NOTHING:
+            break
+        path.append(part)
+    return tuple(path)
+
+
+def _as_error(
+    detail: ErrorDetails, document: YamlDocument, data: Any, model: type[BaseModel], below: Where
+) -> ConfigurationError:
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return unknown_key(document, (*below, *detail["loc"]), known_keys(model, detail["loc"]))
+    if kind == "missing":
+        return _missing(document, below, detail["loc"])
+    path = real_path(detail["loc"], data)
+    full = (*below, *path)
+    value = value_at(data, path)
+    context = detail.get("ctx", {})
+    if kind == "setting":
+        remedy = context["remedy"]
+        message = f"{dotted(full)} {_named(full, value)}{context['message']}"
+        code = ErrorCodes(context["code"])
+        return document.error(message, full, code, remediation=[remedy] if remedy else None)
+    return invalid_value(document, full, value, _wanted(kind, context))
+
+
+def _named(path: Where, value: Any) -> str:
+    """Names a wrong scalar before the rest of a message; mappings and lists name themselves."""
+    if value is None or isinstance(value, dict | list):
+        return ""
+    return f"is {described(path, value)}: it "
+
+
+def described(path: Where, value: Any) -> str:
+    """A wrong value in a message: hidden where its key names a secret."""
+    if any(isinstance(part, str) and names_a_secret(part) for part in path):
+        return f"the value of {shown_variables(value)}" if isinstance(value, VariableText) else HIDDEN
+    return safe_text(shown(value))
+
+
+def shown_variables(value: VariableText) -> str:
+    """The variables that a text came from."""
+    return ", ".join(f"${{{name}}}" for name in value.variables)
+
+
+def invalid_value(document: YamlDocument, path: Where, value: Any, wanted: str) -> ConfigurationError:
+    """The value at `path` is not what the setting takes."""
+    hint = None
+    if wanted == _WANTED["bool_type"] and isinstance(value, str) and not isinstance(value, VariableText):
+        hint = _boolean_hint(value)
+    if wanted == "text" and isinstance(value, bool | int | float):
+        hint = f'Write it in quotes: "{shown(value)}".'
+    return document.error(
+        f"{dotted(path)} must be {wanted}, not {described(path, value)}",
+        path,
+        ErrorCodes.CONFIG_INVALID_VALUE,
+        remediation=[hint] if hint else [f"Write {wanted} here."],
+    )
+
+
+def _boolean_hint(text: str) -> str:
+    meant = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+    word = meant.get(text.strip().lower())
+    return f"Write {word}, without quotes." if word else "Write true or false, without quotes."
+
+
+def _wanted(kind: str, context: Mapping[str, Any]) -> str:
+    if kind in ("literal_error", "enum"):
+        return str(context["expected"]).replace("'", "")
+    bounds = {
+        "greater_than": "more than {gt}",
+        "greater_than_equal": "at least {ge}",
+        "less_than": "less than {lt}",
+        "less_than_equal": "at most {le}",
+    }
+    if kind in bounds:
+        return bounds[kind].format(**context)
+    return _WANTED.get(kind, "a valid value")
+
+
+def _missing(document: YamlDocument, below: Where, location: tuple[int | str, ...]) -> ConfigurationError:
+    path = (*below, *location)
+    return document.error(
+        f"{dotted(path)} is missing",
+        path,
+        ErrorCodes.CONFIG_MISSING_REQUIRED_FIELD,
+        remediation=[f"Add `{location[-1]}:` to {dotted(path[:-1])}."],
+    )
+
+
+def unknown_key(document: YamlDocument, path: Where, known: Iterable[str]) -> ConfigurationError:
+    """A key that nothing reads."""
+    known = sorted(known)
+    name = str(path[-1])
+    meant = nearest(name, known)
+    inside = f" in {dotted(path[:-1])}" if len(path) > 1 else ""
+    if meant:
+        message = f"unknown key {name!r}{inside}: did you mean {meant!r}?"
+        remedy = f"Write {meant!r} instead of {name!r}, or remove the key."
+    else:
+        message = f"unknown key {name!r}{inside}"
+        remedy = f"Remove it. Known keys here: {', '.join(known)}."
+    return document.error(message, path, ErrorCodes.CONFIG_UNKNOWN_KEY, key=True, remediation=[remedy])
+
+
+def known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[str, ...]:
+    """The keys that the settings around that location know."""
+    current: type[BaseModel] | None = model
+    fields: Any = model
+    for part in location[:-1]:
+        if current is not None and isinstance(part, str) and part in current.model_fields:
+            fields = current.model_fields[part].annotation
+            current = _model_in(fields, direct=True)
+        else:
+            current = _model_in(fields, direct=False)
+    return tuple(current.model_fields) if current else ()
+
+
+def _model_in(annotation: Any, *, direct: bool) -> type[BaseModel] | None:
+    """The settings class in an annotation: itself (or optional), or with `direct` off also that of the
+    values of a mapping or list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if direct and getattr(annotation, "__origin__", None) in (dict, tuple):
+        return None
+    for argument in get_args(annotation):
+        found = _model_in(argument, direct=direct)
+        if found:
+            return found
+    return None
