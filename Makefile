@@ -24,7 +24,7 @@ PYTEST_ARGS ?=
 PYTEST_TIMEOUT ?= 600
 
 LOCK = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
+	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
 .PHONY: help install demo demo-down test check format lock browser bench pictures reference clean \
 	discover-flows validate-deployments plan-deployments build-deployments deploy-python deploy-containers \
@@ -70,7 +70,9 @@ lock: ## resolve the dependencies anew (needs uv; LOCK_ARGS=--upgrade takes newe
 	$(LOCK) $(LOCK_ARGS) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 bench: $(INSTALLED) ## measure each promise of speed beside its yardstick
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@status=0; for script in bench/*.py; do \
+		echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || status=1; \
+	done; exit $$status
 
 pictures: $(INSTALLED) browser ## make the pictures of the README from a real session
 	$(BIN)/python scripts/make_pictures.py
