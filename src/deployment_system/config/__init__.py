@@ -1,6 +1,7 @@
 """What the user wrote (deployment-config.yaml, prefect.yaml, environment variables) as frozen values."""
 
 from deployment_system.config.flow_rules import FlowSettings, Places, flow_settings, merged_mappings
+from deployment_system.config.initial import INITIAL_CONFIGURATION, initial_configuration
 from deployment_system.config.loading import (
     CONFIGURATION_FILE,
     LoadedConfiguration,
@@ -17,11 +18,14 @@ from deployment_system.config.models import (
     Source,
     WorkPools,
 )
+from deployment_system.config.prefect_yaml import PrefectDeployment, PrefectProject, load_prefect_yaml
 from deployment_system.config.schedule import Schedule
+from deployment_system.config.schema import configuration_schema
 from deployment_system.config.server import ServerChoice, is_loopback, resolve_server, same_server
 
 __all__ = [
     "CONFIGURATION_FILE",
+    "INITIAL_CONFIGURATION",
     "ConcurrencyLimit",
     "Configuration",
     "Environment",
@@ -29,16 +33,21 @@ __all__ = [
     "FlowSettings",
     "LoadedConfiguration",
     "Places",
+    "PrefectDeployment",
+    "PrefectProject",
     "ResourceLimits",
     "Scan",
     "Schedule",
     "ServerChoice",
     "Source",
     "WorkPools",
+    "configuration_schema",
     "find_configuration",
     "flow_settings",
+    "initial_configuration",
     "is_loopback",
     "load_configuration",
+    "load_prefect_yaml",
     "merged_mappings",
     "resolve_server",
     "same_server",

@@ -47,11 +47,11 @@ class Places(Mapping[str, ErrorContext]):
     def _path(self, name: str) -> Where | None:
         """The origin of the longest known beginning of the name, and the rest as steps below it."""
         known, rest = name, ""
-        while known and known not in self._origins:
+        while known not in self._origins:
+            if not known:
+                return None
             known, _, step = known.rpartition(".")
             rest = f"{step}.{rest}" if rest else step
-        if not known:
-            return None
         steps = [int(step) if step.isdecimal() else step for step in rest.split(".") if step]
         path = (*self._origins[known], *steps)
         return path if path in self._document.values else None

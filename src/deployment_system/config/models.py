@@ -58,7 +58,7 @@ class ResourceLimits(Settings):
 
     memory: Memory | None = None
     """As in 512Mi."""
-    cpu: Number | None = Field(default=None, gt=0)
+    cpu: Annotated[Number, Field(gt=0)] | None = None
     """Cores, as in 0.5."""
 
 
@@ -161,7 +161,7 @@ class ConcurrencyLimit(Settings):
     """Number of runs."""
     collision_strategy: Literal["ENQUEUE", "CANCEL_NEW"] | None = None
     """What happens to a run too many. Default: it waits (ENQUEUE)."""
-    grace_period_seconds: Whole | None = Field(default=None, ge=60, le=86400)
+    grace_period_seconds: Annotated[Whole, Field(ge=60, le=86400)] | None = None
     """How long a run may take to start before its place is given away."""
 
 

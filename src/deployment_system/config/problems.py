@@ -29,9 +29,9 @@ _WANTED = {
 }
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The known word that `word` was probably meant to be."""
-    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=cutoff)
     return found[0] if found else None
 
 
@@ -63,10 +63,27 @@ def value_at(data: Any, path: Where) -> Any:
 
 
 def as_errors(
-    found: ValidationError, document: YamlDocument, data: Any, model: type[BaseModel], *, below: Where = ()
+    found: ValidationError,
+    document: YamlDocument,
+    data: Any,
+    model: type[BaseModel],
+    *,
+    below: Where = (),
+    also_known: tuple[str, ...] = (),
 ) -> list[ConfigurationError]:
-    """Every finding as an error with its place. `data` is what was validated, at `below` in the document."""
-    return [_as_error(detail, document, data, model, below) for detail in found.errors(include_url=False)]
+    """Every finding as an error with its place. `data` is what was validated, at `below` in the document;
+    `also_known` are keys at its top that the model does not read."""
+    errors = []
+    for detail in found.errors(include_url=False):
+        location = detail["loc"]
+        if detail["type"] == "extra_forbidden":
+            known = (*known_keys(model, location), *(also_known if len(location) == 1 else ()))
+            errors.append(unknown_key(document, (*below, *location), known))
+        elif detail["type"] == "missing":
+            errors.append(_missing(document, below, location))
+        else:
+            errors.append(_wrong(detail, document, data, below))
+    return errors
 
 
 def unresolved(found: ValidationError, data: Any) -> list[Where]:
@@ -86,24 +103,17 @@ def real_path(location: tuple[int | str, ...], data: Any) -> Where:
     return tuple(path)
 
 
-def _as_error(
-    detail: ErrorDetails, document: YamlDocument, data: Any, model: type[BaseModel], below: Where
-) -> ConfigurationError:
-    kind = detail["type"]
-    if kind == "extra_forbidden":
-        return unknown_key(document, (*below, *detail["loc"]), known_keys(model, detail["loc"]))
-    if kind == "missing":
-        return _missing(document, below, detail["loc"])
+def _wrong(detail: ErrorDetails, document: YamlDocument, data: Any, below: Where) -> ConfigurationError:
     path = real_path(detail["loc"], data)
     full = (*below, *path)
     value = value_at(data, path)
     context = detail.get("ctx", {})
-    if kind == "setting":
-        remedy = context["remedy"]
-        message = f"{dotted(full)} {_named(full, value)}{context['message']}"
-        code = ErrorCodes(context["code"])
-        return document.error(message, full, code, remediation=[remedy] if remedy else None)
-    return invalid_value(document, full, value, _wanted(kind, context))
+    if detail["type"] != "setting":
+        return invalid_value(document, full, value, _wanted(detail["type"], context))
+    message = f"{dotted(full)} {_named(full, value)}{context['message']}"
+    remedy = context["remedy"]
+    code = ErrorCodes(context["code"])
+    return document.error(message, full, code, remediation=[remedy] if remedy else None)
 
 
 def _named(path: Where, value: Any) -> str:
@@ -114,15 +124,13 @@ def _named(path: Where, value: Any) -> str:
 
 
 def described(path: Where, value: Any) -> str:
-    """A wrong value in a message: hidden where its key names a secret."""
+    """A wrong value in a message: hidden where its key names a secret, and named by its variable where it
+    came from one."""
+    if isinstance(value, VariableText):
+        return value.described
     if any(isinstance(part, str) and names_a_secret(part) for part in path):
-        return f"the value of {shown_variables(value)}" if isinstance(value, VariableText) else HIDDEN
+        return HIDDEN
     return safe_text(shown(value))
-
-
-def shown_variables(value: VariableText) -> str:
-    """The variables that a text came from."""
-    return ", ".join(f"${{{name}}}" for name in value.variables)
 
 
 def invalid_value(document: YamlDocument, path: Where, value: Any, wanted: str) -> ConfigurationError:

@@ -1,6 +1,6 @@
 """When a deployment runs, as it is declared."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -42,7 +42,7 @@ class Schedule(Settings):
     """False: the schedule is deployed paused."""
     parameters: Values = Field(default_factory=dict)
     """Parameters of the runs that this schedule starts."""
-    max_scheduled_runs: Whole | None = Field(default=None, ge=1)
+    max_scheduled_runs: Annotated[Whole, Field(ge=1)] | None = None
     """How many runs ahead are scheduled at most."""
 
     @model_validator(mode="before")

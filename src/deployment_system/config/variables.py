@@ -32,6 +32,12 @@ class VariableText(str):
         made.plain = plain
         return made
 
+    @property
+    def described(self) -> str:
+        """How messages name it."""
+        kind = "environment variable" if len(self.variables) == 1 else "environment variables"
+        return f"the value of the {kind} {', '.join(self.variables)}"
+
 
 class UnresolvedText(str):
     """Text of an environment that is not active, whose variables are not set: left as it is."""
@@ -91,8 +97,7 @@ def has_reference(text: str) -> bool:
 def shown(value: Any) -> str:
     """A value as an error message may name it: what came from a variable is named by the variable."""
     if isinstance(value, VariableText):
-        names = ", ".join(f"${{{name}}}" for name in value.variables)
-        return f"the value of {names}"
+        return value.described
     text = repr(value) if isinstance(value, str) else _yaml_word(value)
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 

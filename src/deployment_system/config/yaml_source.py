@@ -3,6 +3,7 @@
 Both files are read here: deployment-config.yaml and prefect.yaml.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -195,8 +196,8 @@ class _Reader:
             value = plain_scalar(node.text, self.dialect)
             if isinstance(value, str):
                 return value
-            if self.dialect is Dialect.YAML_1_1 and type(value) is int:
-                return str(value)
+            if self.dialect is Dialect.YAML_1_1 and value is not None:
+                return json.dumps(value)
             shown = node.text or "nothing"
             self.problems.append(
                 YamlProblem(

@@ -1,0 +1,76 @@
+"""The commented configuration that `init` writes."""
+
+import json
+import re
+
+_PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
+_WORDS_OF_YAML = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
+
+
+def initial_configuration(project: str) -> str:
+    """The text of a deployment-config.yaml for a project of that name, in which every default stands
+    with its explanation."""
+    plain = _PLAIN_NAME.fullmatch(project) and project.lower() not in _WORDS_OF_YAML
+    name = project if plain else json.dumps(project.replace("$", "$$"), ensure_ascii=True)
+    return INITIAL_CONFIGURATION.replace("my-flows", name, 1)
+
+
+INITIAL_CONFIGURATION = """\
+# What deployment-cli deploys, and where to. Every key may be left out; what stands here is mostly the default.
+# Values may refer to environment variables: ${NAME}, or ${NAME:-default}; $$ is a dollar sign.
+
+project: my-flows # owner of what is deployed; only deployments of this project are ever removed
+
+default_environment: development # active without --env and DEPLOYMENT_ENV
+
+state_url: null # null: .deployment-system/ beside this file; or sqlite:///PATH or postgresql://USER@HOST/DATABASE
+
+scan:
+  # paths: [flows] # default: flows/ if there is one, else the whole repository
+  exclude: ["**/tests/**", "**/test_*.py"] # in addition to what git and Prefect ignore
+
+environments:
+  development:
+    prefect_api_url: "${PREFECT_API_URL:-http://127.0.0.1:4200/api}"
+    prefect_api_key: "${PREFECT_API_KEY:-}"
+    protected: false # true: every change asks, and --yes must be given together with --env
+    work_pools: {python: default-pool, docker: docker-pool}
+    default_parameters: {} # given to the flows that have such a parameter
+    default_tags: [env:development]
+    job_variables: {} # of every deployment, as the work pool knows them
+    source: {local: true} # worker and repository share a file system
+
+  # One more environment. Its variables are needed only when it is the active one.
+  # production:
+  #   prefect_api_url: "${PRODUCTION_PREFECT_API_URL}"
+  #   prefect_api_key: "${PRODUCTION_PREFECT_API_KEY}"
+  #   protected: true
+  #   work_pools: {python: production-pool}
+  #   default_tags: [env:production]
+  #   source: {git: {url: "https://git.example.com/team/flows.git", ref: main}} # the worker clones it
+  #   resource_limits: {memory: 512Mi, cpu: 0.5} # of containers, as are the next five
+  #   docker_registry: registry.example.com/team
+  #   image_pull_policy: IfNotPresent # or Always, or Never
+  #   networks: []
+  #   volumes: []
+
+# By flow name; * ? [abc] are wildcards. The most specific name wins, key by key.
+flows: {}
+  # nightly-load:
+  #   types: [python] # default: python, and docker where the flow has a Dockerfile
+  #   environments: [production] # default: all
+  #   schedules:
+  #     - {cron: "0 5 * * *", timezone: Europe/London, slug: nightly}
+  #     - {interval: 3600, slug: hourly, active: false}
+  #   parameters: {limit: 100}
+  #   tags: [load]
+  #   description: Loads what the night brought # default: the flow's docstring
+  #   version: "1.0"
+  #   concurrency_limit: 1
+  #   work_pool: another-pool # default: the environment's
+  #   job_variables: {}
+  #   dockerfile: Dockerfile
+  #   deployment_name: "{flow}-{type}-{environment}" # the default
+  #   overrides: # any of these keys again, by environment
+  #     production: {parameters: {limit: 5000}}
+"""

@@ -1,0 +1,66 @@
+"""The JSON schema of deployment-config.yaml, for editors that complete and check while one types."""
+
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+from pydantic_core import core_schema
+
+from deployment_system.config.models import Configuration
+
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+VARIABLE_PATTERN = r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}"
+
+
+class _Generator(GenerateJsonSchema):
+    """Numbers and flags may also be a reference to a variable, and null means not said."""
+
+    def bool_schema(self, schema: core_schema.BoolSchema) -> JsonSchemaValue:
+        return _or_variable(super().bool_schema(schema))
+
+    def int_schema(self, schema: core_schema.IntSchema) -> JsonSchemaValue:
+        return _or_variable(super().int_schema(schema))
+
+    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
+        return _or_variable(super().float_schema(schema))
+
+    def literal_schema(self, schema: core_schema.LiteralSchema) -> JsonSchemaValue:
+        return _or_variable(super().literal_schema(schema))
+
+    def generate(self, schema: Any, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
+        made = super().generate(schema, mode)
+        return {"$schema": SCHEMA_DIALECT, **_nullable(made)}
+
+
+def _or_variable(schema: JsonSchemaValue) -> JsonSchemaValue:
+    return {"anyOf": [schema, {"type": "string", "pattern": VARIABLE_PATTERN}]}
+
+
+def _nullable(schema: Any) -> Any:
+    """Every property that is not required may be null."""
+    if isinstance(schema, list):
+        return [_nullable(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: _nullable(value) for key, value in schema.items()}
+    properties = result.get("properties")
+    if isinstance(properties, dict) and result.get("type") == "object":
+        required = result.get("required", [])
+        result["properties"] = {
+            name: value if name in required else _or_null(value) for name, value in properties.items()
+        }
+    return result
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    choices = schema.get("anyOf", [])
+    if {"type": "null"} in choices:
+        return schema
+    about = {key: schema[key] for key in ("title", "description", "default") if key in schema}
+    rest = {key: value for key, value in schema.items() if key not in about}
+    inner = choices if set(rest) == {"anyOf"} else [rest]
+    return {"anyOf": [*inner, {"type": "null"}], **about}
+
+
+def configuration_schema() -> dict[str, Any]:
+    """The JSON schema (2020-12), made from the models."""
+    return Configuration.model_json_schema(schema_generator=_Generator)
