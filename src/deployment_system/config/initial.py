@@ -16,7 +16,7 @@ def initial_configuration(project: str) -> str:
 
 
 INITIAL_CONFIGURATION = """\
-# What deployment-cli deploys, and where to. Every key may be left out; what stands here is mostly the default.
+# What deployment-cli deploys, and where to. Every key may be left out.
 # Values may refer to environment variables: ${NAME}, or ${NAME:-default}; $$ is a dollar sign.
 
 project: my-flows # owner of what is deployed; only deployments of this project are ever removed
@@ -55,7 +55,7 @@ environments:
   #   volumes: []
 
 # By flow name; * ? [abc] are wildcards. The most specific name wins, key by key.
-flows: {}
+flows:
   # nightly-load:
   #   types: [python] # default: python, and docker where the flow has a Dockerfile
   #   environments: [production] # default: all

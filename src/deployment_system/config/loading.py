@@ -38,6 +38,10 @@ class LoadedConfiguration:
     document: YamlDocument = field(default_factory=lambda: YamlDocument(CONFIGURATION_FILE), repr=False)
     """The file's text and places, for messages about its values."""
 
+    def place(self, *path: str | int) -> ErrorContext:
+        """Where a value stands: `place("environments", "production", "prefect_api_url")`."""
+        return self.document.place(path)
+
 
 def load_configuration(
     start: Path,
@@ -59,12 +63,11 @@ def load_configuration(
         return _without_file(start, asked)
     root = file.parent
     reading = read_yaml_file(file, shown_as=file.name, dialect=Dialect.YAML_1_2)
-    if reading.errors:
+    document = reading.document
+    if reading.errors and document.data is None:
         name = asked or DEFAULT_ENVIRONMENT
-        return LoadedConfiguration(
-            root, file, None, name, _in_order(reading.errors), document=reading.document
-        )
-    return _from_document(reading.document, file, environ, asked)
+        return LoadedConfiguration(root, file, None, name, _in_order(reading.errors), document=document)
+    return _from_document(document, file, environ, asked, reading.errors)
 
 
 def find_configuration(start: Path) -> Path | None:
@@ -101,7 +104,11 @@ def _without_file(start: Path, asked: str | None) -> LoadedConfiguration:
 
 
 def _from_document(
-    document: YamlDocument, file: Path, environ: Mapping[str, str], asked: str | None
+    document: YamlDocument,
+    file: Path,
+    environ: Mapping[str, str],
+    asked: str | None,
+    before: tuple[ConfigurationError, ...],
 ) -> LoadedConfiguration:
     root = file.parent
     data = {} if document.data is None else document.data
@@ -112,9 +119,9 @@ def _from_document(
             ErrorCodes.CONFIG_INVALID_FORMAT,
         )
         name = asked or DEFAULT_ENVIRONMENT
-        return LoadedConfiguration(root, file, None, name, (error,), document=document)
+        return LoadedConfiguration(root, file, None, name, (*before, error), document=document)
     substituted = substitute_all(document, data, environ, lambda found: _active(found, asked))
-    errors = list(substituted.errors)
+    errors = [*before, *substituted.errors]
     configuration = _validated(document, substituted.data, root, errors)
     name = substituted.environment_name
     known = _environment_names(substituted.data)

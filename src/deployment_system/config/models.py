@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from deployment_system.config.schedule import Schedule
+from deployment_system.config.schedule import Schedules
 from deployment_system.config.value_types import (
     AsList,
     FilledText,
@@ -170,7 +170,6 @@ Limit = Annotated[
     BeforeValidator(_limit_alone, json_schema_input_type=int | ConcurrencyLimit),
 ]
 Types = Annotated[tuple[DeploymentType, ...], AsList]
-Schedules = Annotated[tuple[Schedule, ...], AsList]
 
 
 class FlowKeys(Settings):

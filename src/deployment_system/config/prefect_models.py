@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from deployment_system.config.models import Limit
 from deployment_system.config.scalars import Dialect, plain_scalar
-from deployment_system.config.schedule import Schedule
+from deployment_system.config.schedule import Schedule, SlugsDiffer
 from deployment_system.config.value_types import AsList, FilledText, Settings, Text, Texts, Values, problem
 from deployment_system.error_handling import ErrorCodes
 
@@ -75,7 +75,7 @@ class PrefectKeys(Settings):
     tags: Texts = ()
     parameters: Values = Field(default_factory=dict)
     schedule: PrefectSchedule | None = None
-    schedules: Annotated[tuple[PrefectSchedule, ...], AsList] | None = None
+    schedules: Annotated[tuple[PrefectSchedule, ...], AsList, SlugsDiffer] | None = None
     paused: LooseFlag | None = None
     concurrency_limit: Limit | None = None
     enforce_parameter_schema: LooseFlag | None = None

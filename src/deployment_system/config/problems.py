@@ -29,9 +29,16 @@ _WANTED = {
 }
 
 
+_SHORTEST_BEGINNING = 3
+
+
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The known word that `word` was probably meant to be."""
-    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=cutoff)
+    """The known word that `word` was probably meant to be: one that goes on where it ends, or a similar one."""
+    known = list(known)
+    longer = [name for name in known if len(word) >= _SHORTEST_BEGINNING and name.startswith(word.lower())]
+    if len(longer) == 1:
+        return longer[0]
+    found = difflib.get_close_matches(word.lower(), known, n=1, cutoff=cutoff)
     return found[0] if found else None
 
 
@@ -104,10 +111,10 @@ def real_path(location: tuple[int | str, ...], data: Any) -> Where:
 
 
 def _wrong(detail: ErrorDetails, document: YamlDocument, data: Any, below: Where) -> ConfigurationError:
-    path = real_path(detail["loc"], data)
+    context = detail.get("ctx", {})
+    path = (*real_path(detail["loc"], data), *context.get("below", ()))
     full = (*below, *path)
     value = value_at(data, path)
-    context = detail.get("ctx", {})
     if detail["type"] != "setting":
         return invalid_value(document, full, value, _wanted(detail["type"], context))
     message = f"{dotted(full)} {_named(full, value)}{context['message']}"
@@ -135,16 +142,18 @@ def described(path: Where, value: Any) -> str:
 
 def invalid_value(document: YamlDocument, path: Where, value: Any, wanted: str) -> ConfigurationError:
     """The value at `path` is not what the setting takes."""
-    hint = None
+    hint = f"Write {wanted} here."
+    named = described(path, value)
     if wanted == _WANTED["bool_type"] and isinstance(value, str) and not isinstance(value, VariableText):
         hint = _boolean_hint(value)
-    if wanted == "text" and isinstance(value, bool | int | float):
-        hint = f'Write it in quotes: "{shown(value)}".'
+    if isinstance(value, bool | int | float):
+        named = document.written(path) or named
+        hint = f'Write it in quotes: "{named}".' if wanted == "text" else hint
     return document.error(
-        f"{dotted(path)} must be {wanted}, not {described(path, value)}",
+        f"{dotted(path)} must be {wanted}, not {named}",
         path,
         ErrorCodes.CONFIG_INVALID_VALUE,
-        remediation=[hint] if hint else [f"Write {wanted} here."],
+        remediation=[hint],
     )
 
 

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from deployment_system.config.value_types import (
+    AsList,
     FilledText,
     Flag,
     Moment,
@@ -64,3 +65,16 @@ class Schedule(Settings):
         if self.anchor_date is not None and self.interval is None:
             raise problem("has an anchor_date, which only an interval can use")
         return self
+
+
+def _slugs_differ(schedules: tuple[Schedule, ...]) -> tuple[Schedule, ...]:
+    slugs = [schedule.slug for schedule in schedules if schedule.slug is not None]
+    again = next((slug for index, slug in enumerate(slugs) if slug in slugs[:index]), None)
+    if again is not None:
+        raise problem(f"has the slug {again!r} twice; a slug is the schedule's name in its deployment")
+    return schedules
+
+
+SlugsDiffer = AfterValidator(_slugs_differ)
+Schedules = Annotated[tuple[Schedule, ...], AsList, SlugsDiffer]
+"""The schedules of one deployment."""

@@ -51,11 +51,12 @@ def _nullable(schema: Any) -> Any:
     return result
 
 
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+def _or_null(schema: JsonSchemaValue) -> JsonSchemaValue:
     choices = schema.get("anyOf", [])
     if {"type": "null"} in choices:
         return schema
-    about = {key: schema[key] for key in ("title", "description", "default") if key in schema}
+    said_of_it = ("title", "description", "default")
+    about: JsonSchemaValue = {key: schema[key] for key in said_of_it if key in schema}
     rest = {key: value for key, value in schema.items() if key not in about}
     inner = choices if set(rest) == {"anyOf"} else [rest]
     return {"anyOf": [*inner, {"type": "null"}], **about}

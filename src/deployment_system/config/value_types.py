@@ -16,13 +16,16 @@ from deployment_system.error_handling import ErrorCodes
 
 
 def problem(
-    message: str, *, code: ErrorCodes = ErrorCodes.CONFIG_INVALID_VALUE, remedy: str | None = None
+    message: str,
+    *,
+    code: ErrorCodes = ErrorCodes.CONFIG_INVALID_VALUE,
+    remedy: str | None = None,
+    below: tuple[str | int, ...] = (),
 ) -> PydanticCustomError:
-    """What a validator raises; `problems.py` makes one of our errors of it. `{value}` in the message
-    stands for the wrong value, named as safely as its origin demands."""
-    return PydanticCustomError(
-        "setting", "{message}", {"message": message, "code": code.value, "remedy": remedy}
-    )
+    """What a validator raises; `problems.py` makes one of our errors of it, which names the wrong value
+    before the message. `below` leads from the validated value to the part that is wrong."""
+    facts = {"message": message, "code": code.value, "remedy": remedy, "below": below}
+    return PydanticCustomError("setting", "{message}", facts)
 
 
 class Settings(BaseModel):
@@ -69,16 +72,15 @@ def settled(value: Any) -> Any:
     return value
 
 
-def _json_value(value: Any) -> Any:
+def _refuse_what_json_cannot_hold(value: Any, below: tuple[str | int, ...] = ()) -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise problem(
-            "must be a finite number: JSON, in which Prefect stores it, knows neither .inf nor .nan"
-        )
+        raise problem("must be a finite number, as JSON knows no other", below=below)
     if isinstance(value, Mapping):
-        return {key: _json_value(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_json_value(item) for item in value]
-    return value
+        for key, item in value.items():
+            _refuse_what_json_cannot_hold(item, (*below, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _refuse_what_json_cannot_hold(item, (*below, index))
 
 
 def _plain_text(value: Any) -> Any:
@@ -86,7 +88,11 @@ def _plain_text(value: Any) -> Any:
 
 
 def _mapping(value: Any) -> Any:
-    return _json_value(settled(value)) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    result = settled(value)
+    _refuse_what_json_cannot_hold(result)
+    return result
 
 
 Text = Annotated[str, BeforeValidator(_plain_text)]

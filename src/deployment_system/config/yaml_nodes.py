@@ -220,14 +220,23 @@ def _first_character(mark: Mark) -> Mark:
     return Mark(mark.line, mark.column)
 
 
+_REMEDIES = {
+    "that cannot start any token": "Put the text in quotes.",
+    "mapping values are not allowed": "Put text that holds a colon and a space in quotes.",
+    "unexpected end of stream": "Close the quote.",
+    "',' or '": "Close the bracket, and put text that holds { } [ ] or , in quotes.",
+    "expected <block end>": "Indent the line as its neighbours are indented.",
+    "could not find expected ':'": "Write key: value, with a colon and a space.",
+}
+
+
 def _from_parser(error: MarkedYAMLError) -> YamlProblem:
     mark = error.problem_mark or error.context_mark
     place = None if mark is None else Mark(mark.line + 1, mark.column + 1)
     what = " ".join(str(error.problem or error.context or "is not YAML").split())
     if "'\\t'" in what:
-        return YamlProblem(
-            "has a tab here; YAML is indented with spaces", place, "Replace the tab by spaces."
-        )
+        return YamlProblem("has a tab here; YAML is indented with spaces", place, "Replace it by spaces.")
+    remedy = next((text for part, text in _REMEDIES.items() if part in what), None)
     if error.context and error.problem:
         what = f"{what} ({' '.join(str(error.context).split())})"
-    return YamlProblem(f"is not valid YAML: {what}", place)
+    return YamlProblem(f"is not valid YAML: {what}", place, remedy)

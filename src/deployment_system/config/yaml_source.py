@@ -53,6 +53,13 @@ class YamlDocument:
         mark = marks.get(path) or self.values.get(path)
         return self.at(mark)
 
+    def written(self, path: Where) -> str | None:
+        """A scalar as the file writes it (`1.10`, not 1.1); None where it is not on one line."""
+        mark = self.values.get(path)
+        if mark is None or mark.end_column is None:
+            return None
+        return self.lines[mark.line - 1][mark.column - 1 : mark.end_column - 1]
+
     def at(self, mark: Mark | None) -> ErrorContext:
         """A context for that stretch of the file."""
         if mark is None:
