@@ -20,7 +20,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     passed = terminalreporter.getreports("passed")
     against_server = [report for report in passed if "prefect_server" in report.keywords]
     terminalreporter.write_line(
-        f"{len(against_server)} of {len(passed)} tests ran against a real Prefect server"
+        f"{len(against_server)} of the {len(passed)} tests that passed used a real Prefect server"
     )
 
 
