@@ -1,0 +1,337 @@
+"""A plan's changes made on the server, in phases: apply, verify, activate, delete, verify.
+
+Deployments are made inactive (or as paused as they were), looked at, and only then activated, so that
+nothing runs from a deployment that is not as declared. Deletions come last: what was deleted gets
+another id when it is made again.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from deployment_system.api.prefect_server import PrefectServer
+from deployment_system.deploy.deployments import COMPARED_FIELDS, ActualDeployment, DesiredDeployment, Owner
+from deployment_system.deploy.links import ui_url
+from deployment_system.deploy.pace import run_paced
+from deployment_system.deploy.plan import Action, Change, Memory, plan_deployment
+from deployment_system.error_handling import (
+    DeploymentError,
+    DeploymentSystemError,
+    ErrorCodes,
+    ErrorContext,
+    PrefectAPIError,
+)
+
+
+class Progress(Protocol):
+    """Told how far a phase is; `total` None where nobody knows."""
+
+    def __call__(self, phase: str, done: int, total: int | None, label: str) -> None:
+        """`done` of `total` in this phase; `label` says with what."""
+
+
+def no_progress(phase: str, done: int, total: int | None, label: str) -> None:
+    """Tells nobody."""
+
+
+class Outcome(StrEnum):
+    """What became of a change."""
+
+    NOT_STARTED = "not_started"
+    UNKNOWN = "unknown"
+    """It was begun and nobody saw its end."""
+    FAILED = "failed"
+    APPLIED = "applied"
+    """Made, but not yet active."""
+    DONE = "done"
+
+
+@dataclass
+class Ledger:
+    """What became of each change so far, by `flow/deployment`. Written by several threads."""
+
+    outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def record(self, change: Change, outcome: Outcome) -> None:
+        """Notes the outcome of a change."""
+        with self._lock:
+            self.outcomes[(change.flow_name, change.name)] = outcome
+
+    def of(self, change: Change) -> Outcome:
+        """The outcome of a change."""
+        return self.outcomes.get((change.flow_name, change.name), Outcome.NOT_STARTED)
+
+    @property
+    def touched(self) -> bool:
+        """Whether the server may differ from what it was."""
+        return any(
+            outcome in (Outcome.APPLIED, Outcome.DONE, Outcome.UNKNOWN) for outcome in self.outcomes.values()
+        )
+
+
+@dataclass(frozen=True)
+class Applier:
+    """Makes the changes of one plan. Raises the first error; the ledger says how far it came."""
+
+    server: PrefectServer
+    owner: Owner
+    ledger: Ledger
+    ceiling: int
+    progress: Progress = no_progress
+    flow_ids: dict[str, str] = field(default_factory=dict)
+    deployment_ids: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """All phases."""
+        puts = [change for change in changes if change.action in (Action.CREATE, Action.UPDATE)]
+        to_activate = [change for change in puts if _needs_activation(change)]
+        deletions = [change for change in changes if change.action is Action.DELETE]
+        self._phase("apply", puts, self._put)
+        if to_activate:
+            self._verify(puts, activated=False)
+            self._phase("activate", to_activate, self._activate)
+        self._verify(puts, activated=True)
+        for change in puts:
+            self.ledger.record(change, Outcome.DONE)
+        self._phase("delete", deletions, self._delete)
+        self._verify_gone(deletions)
+
+    def _phase(self, name: str, changes: Sequence[Change], action: Callable[[Change], None]) -> None:
+        if not changes:
+            return
+        self.progress(name, 0, len(changes), "")
+        for done, change in enumerate(run_paced(changes, action, ceiling=self.ceiling), start=1):
+            self.progress(name, done, len(changes), change.name)
+
+    def urls(self) -> dict[str, str]:
+        """Where the UI shows what was made, by deployment name."""
+        return {key[1]: ui_url(self.server.url, found) for key, found in self.deployment_ids.items()}
+
+    # -- the effects of one change ---------------------------------------------------------------
+
+    def _put(self, change: Change) -> None:
+        self._tracked(change, self._create_or_update, Outcome.APPLIED)
+
+    def _activate(self, change: Change) -> None:
+        self._tracked(change, self._activate_schedules, Outcome.DONE)
+
+    def _delete(self, change: Change) -> None:
+        self._tracked(change, self._remove, Outcome.DONE)
+
+    def _tracked(
+        self, change: Change, effect: Callable[[Change, ErrorContext], None], outcome: Outcome
+    ) -> None:
+        context = ErrorContext(
+            flow_name=change.flow_name,
+            deployment_name=change.name,
+            environment=self.owner.environment,
+            operation=f"{change.action.value} a deployment",
+        )
+        before = self.ledger.of(change)
+        self.ledger.record(change, Outcome.UNKNOWN)
+        try:
+            effect(change, context)
+        except PrefectAPIError as error:
+            # An answer that says no means that nothing happened; no answer leaves it open.
+            refused = "status" in error.context.extra
+            if refused:
+                self.ledger.record(change, Outcome.FAILED if before is Outcome.NOT_STARTED else before)
+            raise _told_for(change, error, context) from error
+        self.ledger.record(change, outcome)
+
+    def _create_or_update(self, change: Change, context: ErrorContext) -> None:
+        if change.action is Action.CREATE or change.adopted:
+            self._put_whole(change, context)
+            return
+        if change.actual is None:
+            raise DeploymentError(f"an update of {change.name!r} without its state before", context=context)
+        self.deployment_ids[(change.flow_name, change.name)] = change.actual.id
+        body = patch_body(change)
+        if body:
+            self.server.change_deployment(change.actual.id, body, context)
+
+    def _put_whole(self, change: Change, context: ErrorContext) -> None:
+        flow_id = self.flow_ids.get(change.flow_name)
+        if flow_id is None:
+            flow_id = self.server.ensure_flow(change.flow_name)
+            self.flow_ids[change.flow_name] = flow_id
+        stored = self.server.put_deployment(put_body(change, flow_id, self.owner), context)
+        self.deployment_ids[(change.flow_name, change.name)] = stored["id"]
+
+    def _activate_schedules(self, change: Change, context: ErrorContext) -> None:
+        deployment_id = self.deployment_ids[(change.flow_name, change.name)]
+        if change.action is Action.CREATE:
+            self.server.change_deployment(deployment_id, {"paused": False}, context)
+            return
+        for pair in change.schedules:
+            if pair.desired is None and pair.actual is not None:
+                self.server.delete_schedule(deployment_id, pair.actual.id, context)
+            elif pair.desired is not None and pair.actual is None:
+                self.server.add_schedule(deployment_id, pair.desired.to_api(), context)
+            elif pair.actual is not None and (changed := pair.changed_fields()):
+                self.server.change_schedule(deployment_id, pair.actual.id, changed, context)
+
+    def _remove(self, change: Change, context: ErrorContext) -> None:
+        if change.actual is not None:
+            self.server.delete_deployment(change.actual.id, context)
+
+    # -- looking at what was made ----------------------------------------------------------------
+
+    def _verify(self, changes: Sequence[Change], *, activated: bool) -> None:
+        if not changes:
+            return
+        self.progress("verify", 0, len(changes), "")
+        ids = {self.deployment_ids[(change.flow_name, change.name)]: change for change in changes}
+        stored = {item["id"]: item for item in self.server.deployments(ids=list(ids))}
+        for deployment_id, change in ids.items():
+            found = stored.get(deployment_id)
+            actual = None if found is None else ActualDeployment.from_api(found, change.flow_name)
+            problems = differences(change, actual, self.owner, activated=activated)
+            if problems:
+                raise DeploymentError(
+                    f"deployment {change.name!r} is not on the server as it was sent: {', '.join(problems)}",
+                    error_code=ErrorCodes.DEPLOYMENT_VERIFICATION_FAILED,
+                    context=ErrorContext(
+                        flow_name=change.flow_name,
+                        deployment_name=change.name,
+                        environment=self.owner.environment,
+                        operation="verify",
+                        differs=problems,
+                    ),
+                )
+        self.progress("verify", len(changes), len(changes), "")
+
+    def _verify_gone(self, deletions: Sequence[Change]) -> None:
+        if not deletions:
+            return
+        left = self.server.deployments(ids=[change.actual.id for change in deletions if change.actual])
+        if left:
+            raise DeploymentError(
+                f"deployment {left[0]['name']!r} is still on the server after it was deleted",
+                error_code=ErrorCodes.DEPLOYMENT_VERIFICATION_FAILED,
+                context=ErrorContext(deployment_name=left[0]["name"], environment=self.owner.environment),
+            )
+
+
+def put_body(change: Change, flow_id: str, owner: Owner) -> dict[str, Any]:
+    """The whole deployment for POST: what is declared, over what the server has where it is adopted.
+
+    A new one with schedules starts paused, and is activated once it was looked at.
+    """
+    desired = _desired(change)
+    actual = change.actual
+    body: dict[str, Any] = {}
+    if actual is not None:
+        kept = {name: actual.fields.get(name) for name in COMPARED_FIELDS}
+        body = {name: value for name, value in kept.items() if value is not None}
+    body |= {name: desired.fields[name] for name in COMPARED_FIELDS if name in desired.fields}
+    labels = {**(actual.labels if actual else {}), **owner.labels(desired.type)}
+    body |= {
+        "name": desired.name,
+        "flow_id": flow_id,
+        "labels": {name: value for name, value in labels.items() if not name.startswith("prefect.")},
+        "schedules": _schedules_to_put(change),
+        "paused": _starts_paused(change),
+    }
+    return body
+
+
+def patch_body(change: Change) -> dict[str, Any]:
+    """The fields for PATCH: what differs, and nothing else."""
+    body = {
+        name: field_change.after
+        for name, field_change in change.fields.items()
+        if name in COMPARED_FIELDS or name == "paused"
+    }
+    desired = _desired(change)
+    if "work_queue_name" in body and "work_pool_name" not in body:
+        # Alone, the queue's name would move the deployment to the pool `default-agent-pool`.
+        pool = desired.fields.get("work_pool_name") or (
+            change.actual and change.actual.fields["work_pool_name"]
+        )
+        body["work_pool_name"] = pool
+    elif "work_pool_name" in body and desired.fields.get("work_queue_name"):
+        body["work_queue_name"] = desired.fields["work_queue_name"]
+    if "concurrency_options" in body and "concurrency_limit" not in body:
+        body["concurrency_limit"] = desired.fields.get("concurrency_limit")
+    return body
+
+
+def differences(
+    change: Change, actual: ActualDeployment | None, owner: Owner, *, activated: bool
+) -> list[str]:
+    """The names of what is not as it was sent; before the activation, schedules and the pause are not
+    looked at."""
+    desired = _desired(change)
+    if actual is None:
+        return ["it is missing"]
+    found = plan_deployment(desired, actual, owner, Memory())
+    left = [name for name in found.fields if activated or name not in ("schedules", "paused")]
+    if activated and change.action is Action.CREATE and actual.paused != bool(desired.paused):
+        left.append("paused")
+    return left
+
+
+def _desired(change: Change) -> DesiredDeployment:
+    if change.desired is None:
+        raise DeploymentError(f"{change.action.value} of {change.name!r} without a declaration")
+    return change.desired
+
+
+def _schedules_to_put(change: Change) -> list[dict[str, Any]]:
+    if change.action is Action.CREATE:
+        return [item.to_api() for item in _desired(change).schedules]
+    schedules = []
+    for pair in change.schedules:
+        if pair.desired is not None:
+            body = pair.desired.to_api()
+            body["active"] = False if pair.left_paused else body["active"]
+            schedules.append(body)
+    if change.actual is not None and not _desired(change).schedules_declared:
+        schedules.extend(
+            {
+                "slug": item.slug,
+                "schedule": dict(item.timing),
+                "active": item.active,
+                "parameters": dict(item.parameters),
+                "max_scheduled_runs": item.max_scheduled_runs,
+            }
+            for item in change.actual.schedules
+        )
+    return schedules
+
+
+def _starts_paused(change: Change) -> bool:
+    desired = _desired(change)
+    if desired.paused is not None:
+        return desired.paused
+    if change.actual is not None:
+        return change.actual.paused
+    return _needs_activation(change)
+
+
+def _needs_activation(change: Change) -> bool:
+    """Whether something has to be switched on, off or over after the deployment was looked at."""
+    if change.action is Action.CREATE:
+        desired = _desired(change)
+        return not desired.paused and any(item.active for item in desired.schedules)
+    return not change.adopted and any(not pair.in_sync for pair in change.schedules)
+
+
+def _told_for(change: Change, error: PrefectAPIError, context: ErrorContext) -> DeploymentSystemError:
+    """The deployment's error for a refusal; an outage stays what it is, with its place added."""
+    if error.retryable or error.error_code in (ErrorCodes.PREFECT_AUTH_FAILED, ErrorCodes.SERVER_URL_INVALID):
+        return error.with_context(**context.to_dict())
+    code = {
+        Action.CREATE: ErrorCodes.DEPLOYMENT_CREATE_FAILED,
+        Action.UPDATE: ErrorCodes.DEPLOYMENT_UPDATE_FAILED,
+        Action.DELETE: ErrorCodes.DEPLOYMENT_DELETE_FAILED,
+    }.get(change.action, ErrorCodes.DEPLOYMENT_FAILED)
+    return DeploymentError(
+        f"deployment {change.name!r} could not be {change.action.value}d: {error.message}",
+        error_code=code,
+        context=context.extended(**error.context.extra),
+    )

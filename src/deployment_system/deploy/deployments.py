@@ -1,0 +1,156 @@
+"""A deployment as it is declared, and as the server has it. Values only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployment_system.deploy.schedules import ActualSchedule, DesiredSchedule
+from deployment_system.error_handling import ErrorContext
+
+PROJECT_LABEL = "deployment-system.project"
+ENVIRONMENT_LABEL = "deployment-system.environment"
+TYPE_LABEL = "deployment-system.type"
+
+COMPARED_FIELDS = (
+    "entrypoint",
+    "description",
+    "version",
+    "tags",
+    "parameters",
+    "parameter_openapi_schema",
+    "enforce_parameter_schema",
+    "job_variables",
+    "work_pool_name",
+    "work_queue_name",
+    "concurrency_limit",
+    "concurrency_options",
+    "path",
+    "pull_steps",
+)
+"""The fields of the API that a declaration can speak about, in the order in which plans show them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose deployments these are: said by labels, which outlive renames of anything else."""
+
+    project: str
+    environment: str
+
+    def labels(self, deployment_type: str) -> dict[str, str]:
+        """What is written on a deployment of this owner."""
+        return {
+            PROJECT_LABEL: self.project,
+            ENVIRONMENT_LABEL: self.environment,
+            TYPE_LABEL: deployment_type,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredDeployment:
+    """What somebody declared, for one environment."""
+
+    name: str
+    flow_name: str
+    type: str
+    """`python` or `docker`."""
+    file: str
+    """The flow's file, relative to the repository's root."""
+    fields: Mapping[str, Any]
+    """Of COMPARED_FIELDS those that the declaration speaks about."""
+    schedules: tuple[DesiredSchedule, ...]
+    place: ErrorContext = field(default_factory=ErrorContext)
+    """Where it is declared."""
+    schedules_declared: bool = True
+    """False: nothing is said of schedules, and those of a deployment that is not ours yet stay."""
+    removes_foreign_schedules: bool = False
+    """`schedules: []` was written: also those made by hand go."""
+    paused: bool | None = None
+    """None: nothing is said, and what the server has stays."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What the server knows it by."""
+        return (self.flow_name, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class ActualDeployment:
+    """What the server has."""
+
+    id: str
+    name: str
+    flow_name: str
+    fields: Mapping[str, Any]
+    schedules: tuple[ActualSchedule, ...]
+    labels: Mapping[str, Any]
+    paused: bool
+    status: str | None
+    raw: Mapping[str, Any] = field(repr=False)
+    """The server's own JSON, whole."""
+
+    @classmethod
+    def from_api(cls, stored: Mapping[str, Any], flow_name: str) -> "ActualDeployment":
+        """From the server's JSON."""
+        fields = {name: stored.get(name) for name in COMPARED_FIELDS}
+        # The server reads the limit back only here: `concurrency_limit` itself is always null.
+        limit = stored.get("global_concurrency_limit")
+        fields["concurrency_limit"] = limit["limit"] if limit else None
+        return cls(
+            id=stored["id"],
+            name=stored["name"],
+            flow_name=flow_name,
+            fields=fields,
+            schedules=tuple(ActualSchedule.from_api(item) for item in stored.get("schedules") or ()),
+            labels=stored.get("labels") or {},
+            paused=bool(stored.get("paused")),
+            status=stored.get("status"),
+            raw=stored,
+        )
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What the server knows it by."""
+        return (self.flow_name, self.name)
+
+    @property
+    def file(self) -> str:
+        """The flow's file, as its entrypoint says."""
+        return str(self.fields.get("entrypoint") or "").rsplit(":", 1)[0]
+
+    @property
+    def type(self) -> str:
+        """`python` or `docker`, as its label says."""
+        return str(self.labels.get(TYPE_LABEL, "python"))
+
+    def is_owned_by(self, owner: Owner) -> bool:
+        """Whether this owner made or adopted it."""
+        return (
+            self.labels.get(PROJECT_LABEL) == owner.project
+            and self.labels.get(ENVIRONMENT_LABEL) == owner.environment
+        )
+
+    @property
+    def other_owner(self) -> Owner | None:
+        """The owner that its labels name, if any."""
+        if PROJECT_LABEL not in self.labels:
+            return None
+        return Owner(str(self.labels[PROJECT_LABEL]), str(self.labels.get(ENVIRONMENT_LABEL, "")))
+
+
+def same_value(name: str, desired: Any, actual: Any) -> bool:
+    """Whether a field says the same on both sides. The order of tags means nothing, and an empty
+    parameter schema comes back with its empty properties."""
+    if name == "tags":
+        return sorted(desired or []) == sorted(actual or [])
+    if name == "parameter_openapi_schema":
+        return _schema(desired) == _schema(actual)
+    if name in ("job_variables", "parameters", "pull_steps"):
+        return (desired or None) == (actual or None)
+    return bool(desired == actual)
+
+
+def _schema(schema: Any) -> Any:
+    if not schema:
+        return {"type": "object", "properties": {}}
+    return schema

@@ -1,0 +1,91 @@
+"""How many writes run side by side: as many as the server bears.
+
+A Prefect server on SQLite stores fewer deployments a second with eight writers than with one, and
+answers 503 meanwhile; one on PostgreSQL stores a fifth more with four (figures in docs/benchmarks.md). So:
+start with one, try one more, and keep it only where it pays.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+DEFAULT_CEILING = 4
+"""More writers than this never paid in the measurements."""
+
+GROUP_PER_WRITER = 12
+"""Writes per writer before the pace is thought over: enough to average out one slow answer."""
+
+WORTHWHILE_GAIN = 1.1
+"""One more writer has to bring this factor, else it only queues at the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many writers, and what is known of how fast they are."""
+
+    writers: int = 1
+    ceiling: int = DEFAULT_CEILING
+    rate_with_one_less: float | None = None
+    """Writes a second with one writer less; None while that was not measured."""
+    settled: bool = False
+
+    def after(self, rate: float) -> "Pace":
+        """The pace for the next group, now that this one ran at `rate` writes a second."""
+        if self.settled:
+            return self
+        if self.rate_with_one_less is not None and rate < self.rate_with_one_less * WORTHWHILE_GAIN:
+            return Pace(self.writers - 1, self.ceiling, settled=True)
+        if self.writers >= self.ceiling:
+            return Pace(self.writers, self.ceiling, settled=True)
+        return Pace(self.writers + 1, self.ceiling, rate)
+
+
+def run_paced(
+    items: Sequence[Item],
+    action: Callable[[Item], None],
+    *,
+    ceiling: int = DEFAULT_CEILING,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Item]:
+    """Does `action` for each item, several at a time where that pays, and yields each item once it is
+    done. The first failure stops what has not begun, waits for what has, and is raised.
+    """
+    pace = Pace(ceiling=max(1, ceiling))
+    start = 0
+    while start < len(items):
+        group = items[start : start + GROUP_PER_WRITER * pace.writers]
+        began = clock()
+        yield from _run_group(group, action, pace.writers)
+        took = clock() - began
+        if len(group) == GROUP_PER_WRITER * pace.writers and took > 0:
+            pace = pace.after(len(group) / took)
+        start += len(group)
+
+
+def _run_group(group: Sequence[Item], action: Callable[[Item], None], writers: int) -> Iterator[Item]:
+    if writers == 1:
+        for item in group:
+            action(item)
+            yield item
+        return
+    with ThreadPoolExecutor(writers, thread_name_prefix="write") as pool:
+        futures = {pool.submit(action, item): item for item in group}
+        try:
+            _, waiting = wait(futures, return_when=FIRST_EXCEPTION)
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise
+        for future in waiting:
+            future.cancel()
+        finished, _ = wait(futures)
+    failed = [future for future in futures if not future.cancelled() and future.exception() is not None]
+    for future, item in futures.items():
+        if future in finished and not future.cancelled() and future not in failed:
+            yield item
+    for future in failed:
+        future.result()

@@ -1,0 +1,266 @@
+"""What `deploy` would do, as a value: declared against actual, field by field. Pure."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from deployment_system.deploy.deployments import (
+    COMPARED_FIELDS,
+    ActualDeployment,
+    DesiredDeployment,
+    Owner,
+    same_value,
+)
+from deployment_system.deploy.schedules import DesiredSchedule, SchedulePair, comparable, pair_schedules
+from deployment_system.error_handling import (
+    DeploymentError,
+    DeploymentSystemError,
+    ErrorCodes,
+    ErrorContext,
+    ErrorSeverity,
+)
+
+
+class Action(StrEnum):
+    """What happens to a deployment."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field before and after."""
+
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One deployment's step from what is to what is declared."""
+
+    action: Action
+    name: str
+    flow_name: str
+    fields: Mapping[str, FieldChange]
+    desired: DesiredDeployment | None = field(default=None, repr=False)
+    actual: ActualDeployment | None = field(default=None, repr=False)
+    schedules: tuple[SchedulePair, ...] = field(default=(), repr=False)
+    kept_schedules: int = 0
+    """Schedules of the server that nobody declared and that stay."""
+    adopted: bool = False
+    """It was made by somebody else, and becomes ours with this change."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the JSON output of `plan` shows it."""
+        return {
+            "action": self.action.value,
+            "resource": "deployment",
+            "name": self.name,
+            "flow": self.flow_name,
+            "adopted": self.adopted,
+            "fields": {
+                name: {"before": change.before, "after": change.after} for name, change in self.fields.items()
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFlow:
+    """A flow, or a declared deployment, that is invalid and therefore left out."""
+
+    flow: str
+    error: DeploymentSystemError
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"flow": self.flow, "error": self.error.to_dict()}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `deploy` with the same selection would do."""
+
+    environment: str
+    server_url: str
+    changes: tuple[Change, ...]
+    skipped: tuple[SkippedFlow, ...] = ()
+    warnings: tuple[DeploymentSystemError, ...] = ()
+    not_deployed: tuple[str, ...] = ()
+    """Flows that were found and that no configuration asks to deploy."""
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many changes of each action."""
+        counted = Counter(change.action for change in self.changes)
+        return {action.value: counted[action] for action in Action}
+
+    @property
+    def effective(self) -> tuple[Change, ...]:
+        """The changes that do something."""
+        return tuple(change for change in self.changes if change.action is not Action.UNCHANGED)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the JSON output of `plan` shows it."""
+        return {
+            "environment": self.environment,
+            "server": self.server_url,
+            "changes": [change.to_dict() for change in self.changes],
+            "summary": self.summary,
+            "skipped": [skipped.to_dict() for skipped in self.skipped],
+            "warnings": [warning.to_dict() for warning in self.warnings],
+            "not_deployed": list(self.not_deployed),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What our last deployment declared and the server cannot tell: see `declared_activity`."""
+
+    declared_inactive: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By `flow/deployment`: the slugs of schedules that were declared inactive."""
+
+    def declared_inactive_of(self, key: tuple[str, str]) -> Collection[str]:
+        """The slugs for one deployment."""
+        return self.declared_inactive.get("/".join(key), ())
+
+
+def plan_deployment(
+    desired: DesiredDeployment, actual: ActualDeployment | None, owner: Owner, memory: Memory
+) -> Change:
+    """The change that makes one deployment as declared."""
+    if actual is None:
+        return _creation(desired, owner)
+    owned = actual.is_owned_by(owner)
+    pairs, kept = _schedule_pairs(desired, actual, owned=owned, memory=memory)
+    fields: dict[str, FieldChange] = {}
+    for name in COMPARED_FIELDS:
+        if name in desired.fields and not same_value(name, desired.fields[name], actual.fields.get(name)):
+            fields[name] = FieldChange(actual.fields.get(name), desired.fields[name])
+    if desired.paused is not None and desired.paused != actual.paused:
+        fields["paused"] = FieldChange(actual.paused, desired.paused)
+    if any(not pair.in_sync for pair in pairs):
+        fields["schedules"] = FieldChange(
+            [comparable(pair.actual) for pair in pairs if pair.actual],
+            [_after(pair.desired, left_paused=pair.left_paused) for pair in pairs if pair.desired],
+        )
+    if not owned:
+        labels = owner.labels(desired.type)
+        before = {name: actual.labels[name] for name in labels if name in actual.labels}
+        fields["labels"] = FieldChange(before, labels)
+    return Change(
+        Action.UPDATE if fields else Action.UNCHANGED,
+        desired.name,
+        desired.flow_name,
+        fields,
+        desired,
+        actual,
+        pairs,
+        len(kept),
+        adopted=not owned,
+    )
+
+
+def plan_deletion(actual: ActualDeployment) -> Change:
+    """The change that removes a deployment."""
+    fields = {
+        name: FieldChange(actual.fields[name], None)
+        for name in COMPARED_FIELDS
+        if actual.fields.get(name) not in (None, [], {})
+    }
+    if actual.schedules:
+        fields["schedules"] = FieldChange([comparable(item) for item in actual.schedules], None)
+    return Change(Action.DELETE, actual.name, actual.flow_name, fields, actual=actual)
+
+
+def foreign_ownership(
+    desired: DesiredDeployment, actual: ActualDeployment | None, owner: Owner
+) -> DeploymentError | None:
+    """The error for a deployment that another project, or another environment, says is its own."""
+    if actual is None or actual.other_owner is None or actual.is_owned_by(owner):
+        return None
+    other = actual.other_owner
+    return DeploymentError(
+        f"deployment {desired.name!r} of flow {desired.flow_name!r} belongs to project {other.project!r}, "
+        f"environment {other.environment!r}, on this server",
+        error_code=ErrorCodes.DEPLOYMENT_OWNED_BY_ANOTHER_PROJECT,
+        context=desired.place.extended(
+            flow_name=desired.flow_name, deployment_name=desired.name, environment=owner.environment
+        ),
+    )
+
+
+def schedule_warnings(change: Change) -> Iterable[DeploymentSystemError]:
+    """What a person should know of a change's schedules."""
+    context = ErrorContext(flow_name=change.flow_name, deployment_name=change.name)
+    for pair in change.schedules:
+        if pair.left_paused and pair.desired is not None:
+            yield DeploymentError(
+                f"schedule {pair.desired.slug!r} of {change.name!r} is paused on the server: it stays so",
+                error_code=ErrorCodes.SCHEDULE_LEFT_PAUSED,
+                severity=ErrorSeverity.LOW,
+                context=context,
+            )
+    if change.kept_schedules:
+        yield DeploymentError(
+            f"{change.name!r} has {change.kept_schedules} schedule(s) that nobody declared: they stay",
+            error_code=ErrorCodes.SCHEDULE_NOT_DECLARED,
+            severity=ErrorSeverity.LOW,
+            context=context,
+        )
+
+
+def removable(
+    owned: Sequence[ActualDeployment],
+    desired_keys: Collection[tuple[str, str]],
+    protected_files: Collection[str],
+) -> list[ActualDeployment]:
+    """The owned deployments whose flow is gone. What lies in a protected file or folder stays: there,
+    nothing could be read, so nobody knows whether the flow is gone."""
+    return [
+        deployment
+        for deployment in owned
+        if deployment.key not in desired_keys and not _lies_in(deployment.file, protected_files)
+    ]
+
+
+def _lies_in(file: str, places: Collection[str]) -> bool:
+    return any(place in ("", ".") or file == place or file.startswith(f"{place}/") for place in places)
+
+
+def _creation(desired: DesiredDeployment, owner: Owner) -> Change:
+    fields = {
+        name: FieldChange(None, desired.fields[name])
+        for name in COMPARED_FIELDS
+        if desired.fields.get(name) not in (None, [], {})
+    }
+    if desired.schedules:
+        fields["schedules"] = FieldChange(None, [comparable(item) for item in desired.schedules])
+    fields["labels"] = FieldChange(None, owner.labels(desired.type))
+    pairs = tuple(SchedulePair(item, None) for item in desired.schedules)
+    return Change(Action.CREATE, desired.name, desired.flow_name, fields, desired, schedules=pairs)
+
+
+def _schedule_pairs(
+    desired: DesiredDeployment, actual: ActualDeployment, *, owned: bool, memory: Memory
+) -> tuple[tuple[SchedulePair, ...], tuple[Any, ...]]:
+    if not desired.schedules_declared and not owned:
+        return (), actual.schedules
+    return pair_schedules(
+        desired.schedules,
+        actual.schedules,
+        owned=owned and not desired.removes_foreign_schedules,
+        declared_inactive_before=memory.declared_inactive_of(desired.key),
+    )
+
+
+def _after(desired: DesiredSchedule, *, left_paused: bool) -> dict[str, Any]:
+    shown = comparable(desired)
+    if left_paused:
+        shown["active"] = False
+    return shown

@@ -1,0 +1,129 @@
+"""A user's repository, opened: its configuration, the active environment, the server and the state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployment_system.api.prefect_server import Credentials, PrefectServer
+from deployment_system.config import (
+    Configuration,
+    Environment,
+    ServerChoice,
+    load_configuration,
+    resolve_server,
+)
+from deployment_system.config.prefect_yaml import PrefectProject, load_prefect_yaml
+from deployment_system.deploy.deployments import Owner
+from deployment_system.deploy.problems import ProblemsFound
+from deployment_system.deploy.state_folder import FOLDER_NAME, StateFolder
+from deployment_system.error_handling import (
+    DeploymentError,
+    DeploymentSystemError,
+    ErrorCodes,
+    ErrorContext,
+    ErrorSeverity,
+)
+
+EXIT_INVALID = 3
+
+DEFAULT_FLOWS_FOLDER = "flows"
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything that a command needs to know before it looks at flows or at the server."""
+
+    root: Path
+    configured: bool
+    """A deployment-config.yaml was found."""
+    configuration: Configuration
+    environment_name: str
+    environment: Environment
+    owner: Owner
+    server: ServerChoice
+    state: StateFolder
+    prefect_project: PrefectProject | None
+    default_work_pool: str | None
+    """PREFECT_DEFAULT_WORK_POOL_NAME, which `prefect deploy` uses too."""
+    warnings: tuple[DeploymentSystemError, ...]
+    environment_was_named: bool = False
+    """`--env` was given: a protected environment asks for it."""
+
+    @property
+    def scan_paths(self) -> tuple[str, ...]:
+        """Where flows are looked for."""
+        if self.configuration.scan.paths is not None:
+            return tuple(self.configuration.scan.paths)
+        return (DEFAULT_FLOWS_FOLDER,) if (self.root / DEFAULT_FLOWS_FOLDER).is_dir() else ()
+
+    @property
+    def deploys_discovered_flows(self) -> bool:
+        """With a prefect.yaml and no configuration of ours, only what it declares is deployed."""
+        return self.configured or self.prefect_project is None
+
+    def connect(self) -> PrefectServer:
+        """The server, to be closed by the caller."""
+        return PrefectServer(self.server.url, Credentials(self.server.api_key, self.server.auth_string))
+
+
+def open_project(
+    start: Path,
+    *,
+    config_file: Path | None = None,
+    environment: str | None = None,
+    environ: Mapping[str, str],
+) -> Project:
+    """Reads what the user wrote. Raises `ProblemsFound` with every error of the files."""
+    loaded = load_configuration(start, config_file=config_file, environ=environ, environment=environment)
+    if loaded.configuration is None:
+        raise ProblemsFound(loaded.errors, EXIT_INVALID, "invalid")
+    root = loaded.root.resolve()
+    settings = loaded.configuration.environments[loaded.environment_name]
+    place = loaded.document.place(("environments", loaded.environment_name, "prefect_api_url"))
+    server = resolve_server(settings, environ, place=place)
+    prefect_project = load_prefect_yaml(root, environ=environ)
+    errors = (*server.errors, *(_fatal(prefect_project) if prefect_project else ()))
+    if errors:
+        raise ProblemsFound(errors, EXIT_INVALID, "invalid")
+    state = StateFolder(root / FOLDER_NAME)
+    warnings = (
+        *loaded.warnings,
+        *server.warnings,
+        *(prefect_project.warnings if prefect_project else ()),
+        *_state_warnings(loaded.configuration, environ),
+    )
+    return Project(
+        root=root,
+        configured=loaded.file is not None,
+        configuration=loaded.configuration,
+        environment_name=loaded.environment_name,
+        environment=settings,
+        owner=Owner(loaded.configuration.project, loaded.environment_name),
+        server=server,
+        state=state,
+        prefect_project=prefect_project,
+        default_work_pool=environ.get("PREFECT_DEFAULT_WORK_POOL_NAME") or None,
+        warnings=warnings,
+        environment_was_named=environment is not None,
+    )
+
+
+def _fatal(prefect_project: PrefectProject) -> tuple[DeploymentSystemError, ...]:
+    """Errors of the file as a whole; those of one deployment only leave that one out."""
+    return tuple(error for error in prefect_project.errors if error.context.deployment_name is None)
+
+
+def _state_warnings(
+    configuration: Configuration, environ: Mapping[str, str]
+) -> tuple[DeploymentSystemError, ...]:
+    if configuration.state_url is not None or environ.get("CI", "").lower() not in ("1", "true", "yes"):
+        return ()
+    return (
+        DeploymentError(
+            f"this looks like a CI machine, and the state is in {FOLDER_NAME}/ on its disk: "
+            "a machine that is thrown away takes it along",
+            error_code=ErrorCodes.STATE_NOT_KEPT,
+            severity=ErrorSeverity.LOW,
+            context=ErrorContext(file_path=FOLDER_NAME),
+        ),
+    )

@@ -1,0 +1,99 @@
+"""A plan in a file: reviewed by somebody, then done exactly so, or refused.
+
+The file holds the changes and not the way to make them: `deploy --plan` plans anew and compares, so
+that what is applied is always made from the world as it is.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deployment_system.deploy.plan import Plan
+from deployment_system.deploy.planning import Selection
+from deployment_system.deploy.state_folder import write_whole
+from deployment_system.error_handling import DeploymentError, ErrorCodes, ErrorContext
+
+FORMAT = 1
+LARGEST_FILE_BYTES = 64 * 1024 * 1024
+
+
+def save_plan(file: Path, plan: Plan, selection: Selection, project: str) -> None:
+    """Writes the plan; only its owner can read it, as parameters may be secret. Raises
+    OUTPUT_NOT_WRITTEN."""
+    content = {"format": FORMAT, **_identity(plan, selection, project)}
+    try:
+        write_whole(file, json.dumps(content, indent=1, sort_keys=True, default=str) + "\n")
+    except OSError as error:
+        raise DeploymentError(
+            f"the plan cannot be written to {file}: {error.strerror or error}",
+            error_code=ErrorCodes.OUTPUT_NOT_WRITTEN,
+            context=ErrorContext(file_path=file),
+            cause=error,
+        ) from error
+
+
+def read_selection(file: Path) -> tuple[Selection, Mapping[str, Any]]:
+    """The selection that a saved plan was made with, and the whole content. Raises PLAN_FILE_INVALID."""
+    try:
+        if file.stat().st_size > LARGEST_FILE_BYTES:
+            raise _invalid(file, f"is larger than {LARGEST_FILE_BYTES} bytes")
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _invalid(file, f"cannot be read: {error.strerror or error}", error) from error
+    except (ValueError, RecursionError) as error:
+        raise _invalid(file, f"is not JSON: {error}", error) from error
+    if not isinstance(content, dict) or not isinstance(content.get("selection"), dict):
+        raise _invalid(file, "is not a plan that `deployment-cli plan --out` wrote")
+    if content.get("format") != FORMAT:
+        raise _invalid(file, f"has format {content.get('format')!r}; this version reads format {FORMAT}")
+    said = content["selection"]
+    try:
+        return Selection(str(said["types"]), tuple(map(str, said["only"])), bool(said["prune"])), content
+    except (KeyError, TypeError) as error:
+        raise _invalid(file, "is not a plan that `deployment-cli plan --out` wrote", error) from error
+
+
+def check_still_true(
+    file: Path, saved: Mapping[str, Any], plan: Plan, selection: Selection, project: str
+) -> None:
+    """Raises PLAN_OUTDATED, naming what differs, unless planning anew gives the very same changes."""
+    now = json.loads(json.dumps(_identity(plan, selection, project), default=str))
+    differing = [name for name in now if name != "changes" and now[name] != saved.get(name)]
+    differing += _differing_changes(saved.get("changes", []), now["changes"])
+    if differing:
+        shown = ", ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
+        raise DeploymentError(
+            f"the world has changed since {file.name} was made: {shown}",
+            error_code=ErrorCodes.PLAN_OUTDATED,
+            context=ErrorContext(file_path=file, differing=differing),
+        )
+
+
+def _identity(plan: Plan, selection: Selection, project: str) -> dict[str, Any]:
+    return {
+        "project": project,
+        "environment": plan.environment,
+        "server": plan.server_url,
+        "selection": selection.to_dict(),
+        "changes": [change.to_dict() for change in plan.changes],
+    }
+
+
+def _differing_changes(before: Any, now: list[dict[str, Any]]) -> list[str]:
+    saved = {_name(item): item for item in before} if isinstance(before, list) else {}
+    current = {_name(item): item for item in now}
+    return sorted(name for name in saved.keys() | current.keys() if saved.get(name) != current.get(name))
+
+
+def _name(change: Any) -> str:
+    return f"{change.get('flow')}/{change.get('name')}" if isinstance(change, dict) else str(change)
+
+
+def _invalid(file: Path, what: str, cause: Exception | None = None) -> DeploymentError:
+    return DeploymentError(
+        f"the plan file {file} {what}",
+        error_code=ErrorCodes.PLAN_FILE_INVALID,
+        context=ErrorContext(file_path=file),
+        cause=cause,
+    )

@@ -1,0 +1,155 @@
+"""What is deployed: its drift from the source, its schedules, its health, and where to see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deployment_system.deploy.apply import Progress, no_progress
+from deployment_system.deploy.assess import Assessment, Options, assess
+from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment
+from deployment_system.deploy.links import ui_url
+from deployment_system.deploy.plan import Action, plan_deployment
+from deployment_system.deploy.planning import observe, owned_by
+from deployment_system.deploy.project import Project
+from deployment_system.deploy.schedules import comparable
+from deployment_system.error_handling import DeploymentSystemError
+
+READY = "READY"
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentStatus:
+    """One deployment, declared or deployed or both."""
+
+    name: str
+    flow: str
+    type: str
+    deployed: bool
+    in_sync: bool
+    differs: tuple[str, ...]
+    """Fields that are not as declared."""
+    paused: bool
+    schedules: tuple[Mapping[str, Any], ...]
+    work_pool: str | None
+    ready: bool
+    """A worker polls its queue (the server's own judgement)."""
+    url: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the JSON output of `status` shows it."""
+        return {
+            "name": self.name,
+            "flow": self.flow,
+            "type": self.type,
+            "deployed": self.deployed,
+            "in_sync": self.in_sync,
+            "differs": list(self.differs),
+            "paused": self.paused,
+            "schedules": [dict(schedule) for schedule in self.schedules],
+            "work_pool": self.work_pool,
+            "ready": self.ready,
+            "url": self.url,
+        }
+
+
+@dataclass(frozen=True)
+class StatusReport:
+    """All deployments of a project in one environment."""
+
+    environment: str
+    server_url: str
+    deployments: tuple[DeploymentStatus, ...]
+    errors: tuple[DeploymentSystemError, ...]
+    """What makes flows invalid."""
+    warnings: tuple[DeploymentSystemError, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Everything is as declared, and somebody would run it."""
+        return all(item.in_sync and item.ready for item in self.deployments)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the JSON output of `status` shows it."""
+        return {
+            "environment": self.environment,
+            "server": self.server_url,
+            "healthy": self.healthy,
+            "deployments": [item.to_dict() for item in self.deployments],
+            "errors": [error.to_dict() for error in self.errors],
+            "warnings": [warning.to_dict() for warning in self.warnings],
+        }
+
+
+def read_status(
+    project: Project, options: Options | None = None, *, progress: Progress = no_progress
+) -> StatusReport:
+    """Compares the repository with the server; changes nothing."""
+    assessment = assess(project, options=options, progress=progress)
+    with project.connect() as server:
+        names = sorted({item.flow_name for item in assessment.desired})
+        observed = observe(server, names, project.owner, progress)
+    memory = project.state.read_memory(project.environment_name)
+    rows = []
+    for item in assessment.desired:
+        actual = observed.deployments.get(item.key)
+        change = plan_deployment(item, actual, project.owner, memory)
+        in_sync = change.action is Action.UNCHANGED
+        rows.append(_row(project, item, actual, in_sync, tuple(change.fields) if actual else ()))
+    declared = {item.key for item in assessment.desired}
+    rows.extend(
+        _leftover(project, actual, assessment)
+        for actual in owned_by(project.owner, observed)
+        if actual.key not in declared
+    )
+    return StatusReport(
+        project.environment_name,
+        project.server.url,
+        tuple(sorted(rows, key=lambda row: (row.flow, row.name))),
+        assessment.errors,
+        assessment.warnings,
+    )
+
+
+def _row(
+    project: Project,
+    desired: DesiredDeployment,
+    actual: ActualDeployment | None,
+    in_sync: bool,
+    differs: tuple[str, ...],
+) -> DeploymentStatus:
+    if actual is None:
+        pool = desired.fields["work_pool_name"]
+        return DeploymentStatus(
+            desired.name, desired.flow_name, desired.type, False, False, (), False, (), pool, False, None
+        )
+    return _of_actual(project, actual, desired.type, in_sync, differs)
+
+
+def _leftover(project: Project, actual: ActualDeployment, assessment: Assessment) -> DeploymentStatus:
+    """A deployment of ours that nothing declares: its flow is gone, or is invalid now."""
+    invalid = actual.flow_name in assessment.invalid_flows or actual.file in assessment.unreadable
+    return _of_actual(
+        project,
+        actual,
+        actual.type,
+        False,
+        ("its flow is invalid",) if invalid else ("not declared any more",),
+    )
+
+
+def _of_actual(
+    project: Project, actual: ActualDeployment, deployment_type: str, in_sync: bool, differs: tuple[str, ...]
+) -> DeploymentStatus:
+    return DeploymentStatus(
+        name=actual.name,
+        flow=actual.flow_name,
+        type=deployment_type,
+        deployed=True,
+        in_sync=in_sync,
+        differs=differs,
+        paused=actual.paused,
+        schedules=tuple(comparable(item) for item in actual.schedules),
+        work_pool=actual.fields.get("work_pool_name"),
+        ready=actual.status == READY,
+        url=ui_url(project.server.url, actual.id),
+    )

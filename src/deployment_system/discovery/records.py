@@ -1,0 +1,148 @@
+"""What is known of one file, to and from JSON, and the cache that keeps it between runs."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from deployment_system.discovery.flow import Flow, Import, NotDeployable, Parameter
+from deployment_system.error_handling import (
+    DeploymentSystemError,
+    ErrorCodes,
+    ErrorContext,
+    ErrorSeverity,
+    FlowDiscoveryError,
+)
+
+FORMAT = 1
+IRRELEVANT = 0
+"""The file cannot hold flows."""
+IGNORED = 1
+"""Git, Prefect or the configuration leaves the file out."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """What one file holds."""
+
+    flows: tuple[Flow, ...] = ()
+    not_deployable: tuple[NotDeployable, ...] = ()
+    errors: tuple[FlowDiscoveryError, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "flows": [asdict(flow) for flow in self.flows],
+            "not_deployable": [asdict(item) for item in self.not_deployable],
+            "errors": [error.to_dict() for error in self.errors],
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "FileRecord":
+        """From JSON values. Raises KeyError, TypeError or ValueError where they are not such."""
+        return cls(
+            tuple(_flow(item) for item in stored["flows"]),
+            tuple(NotDeployable(**item) for item in stored["not_deployable"]),
+            tuple(_error(item) for item in stored["errors"]),
+        )
+
+
+class Cache:
+    """Records by file, valid while size, time of change, Python and ignore rules are the same."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._before: dict[str, list[Any]] = {}
+        self._now: dict[str, list[Any]] = {}
+        self._changed = False
+        self.warnings: list[FlowDiscoveryError] = []
+        self._rules_before = ""
+        if file is not None:
+            self._load(file)
+
+    def get(self, name: str, size: int, mtime_ns: int) -> FileRecord | int | None:
+        """The record, IRRELEVANT or IGNORED; None where the file is new or changed."""
+        entry = self._before.get(name)
+        if entry is None or entry[0] != size or entry[1] != mtime_ns:
+            return None
+        self._now[name] = entry
+        if isinstance(entry[2], int):
+            return entry[2]
+        try:
+            return FileRecord.from_json(entry[2])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self._damaged(error)
+            return None
+
+    def put(self, name: str, size: int, mtime_ns: int, record: FileRecord | int) -> None:
+        """Keeps what was found."""
+        stored = record if isinstance(record, int) else record.to_json()
+        self._now[name] = [size, mtime_ns, stored]
+        self._changed = True
+
+    def rules_are(self, rules: str) -> bool:
+        """Whether decisions about ignored files still hold; to be asked after the walk."""
+        return rules == self._rules_before
+
+    def save(self, rules: str) -> None:
+        """Writes the cache where something changed; a cache that cannot be written is a warning."""
+        if self._file is None:
+            return
+        unchanged = not self._changed and len(self._now) == len(self._before)
+        if unchanged and self.rules_are(rules):
+            return
+        content = {"format": FORMAT, "python": sys.version, "rules": rules, "files": self._now}
+        temporary = self._file.with_name(f".{self._file.name}.new")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(content), encoding="utf-8")
+            temporary.replace(self._file)
+        except OSError as error:
+            self.warnings.append(_cache_warning(self._file, f"cannot be written: {error}", error))
+
+    def _load(self, file: Path) -> None:
+        try:
+            stored = json.loads(file.read_bytes())
+            if stored["format"] == FORMAT and stored["python"] == sys.version:
+                self._before, self._rules_before = _checked(stored["files"]), stored["rules"]
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            self._damaged(error)
+
+    def _damaged(self, error: Exception) -> None:
+        if self._file is not None and not self.warnings:
+            self.warnings.append(_cache_warning(self._file, "is damaged and was made anew", error))
+
+
+def _checked(files: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    for name, entry in files.items():
+        if not isinstance(entry, list) or len(entry) != len(("size", "time", "record")):
+            raise ValueError(f"the entry of {name} is not of the form [size, time, record]")
+    return files
+
+
+def _cache_warning(file: Path, what: str, error: Exception) -> FlowDiscoveryError:
+    return FlowDiscoveryError(
+        f"the discovery cache {file.name} {what}",
+        error_code=ErrorCodes.CACHE_DAMAGED,
+        severity=ErrorSeverity.LOW,
+        context=ErrorContext(file_path=file, operation="discover"),
+        cause=error,
+    )
+
+
+def _flow(stored: Mapping[str, Any]) -> Flow:
+    facts = dict(stored)
+    facts["parameters"] = tuple(Parameter(**item) for item in stored["parameters"])
+    facts["imports"] = tuple(Import(**item) for item in stored["imports"])
+    return Flow(**facts)
+
+
+def _error(stored: Mapping[str, Any]) -> FlowDiscoveryError:
+    error = DeploymentSystemError.from_dict(stored)
+    if not isinstance(error, FlowDiscoveryError):
+        raise TypeError(f"{type(error).__name__} is not an error of discovery")
+    return error
