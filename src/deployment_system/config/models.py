@@ -221,7 +221,7 @@ class Configuration(Settings):
     deployment_name: NameTemplate = DEFAULT_DEPLOYMENT_NAME
     """Template of the deployments' names, made of {flow}, {type} and {environment}."""
     scan: Scan = Scan()
-    """Where flows are looked for."""
+    """Which files are searched for flows."""
     environments: dict[str, Environment] = Field(default_factory=dict)
     """Places to deploy to, by name."""
     flows: dict[str, FlowRule] = Field(default_factory=dict)

@@ -72,7 +72,7 @@ class PrefectKeys(Settings):
     flow_name: Text | None = None
     description: Text | None = None
     version: Text | None = None
-    tags: Texts = ()
+    tags: Texts | None = None
     parameters: Values = Field(default_factory=dict)
     schedule: PrefectSchedule | None = None
     schedules: Annotated[tuple[PrefectSchedule, ...], AsList, SlugsDiffer] | None = None

@@ -45,7 +45,7 @@ class PrefectDeployment:
     work_queue_name: str | None = None
     job_variables: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] | None = None
     description: str | None = None
     version: str | None = None
     concurrency_limit: ConcurrencyLimit | None = None
@@ -66,7 +66,8 @@ class PrefectProject:
     file: Path
     deployments: tuple[PrefectDeployment, ...] = ()
     errors: tuple[ConfigurationError, ...] = ()
-    """Each with the deployment's name where it has one."""
+    """Those of one deployment have its name in their context (`deployments[2]` where it has none), those
+    of the whole file have none."""
     warnings: tuple[ConfigurationError, ...] = ()
     name: str | None = None
 
@@ -99,7 +100,8 @@ def _project(file: Path, document: YamlDocument, environ: Mapping[str, str]) -> 
             read.errors.extend(_same_as_before(document, deployment, index, deployments))
         if deployment is not None and not read.errors:
             deployments.append(deployment)
-        errors.extend(error.with_context(deployment_name=read.name) for error in read.errors)
+        called = read.name or f"deployments[{index}]"
+        errors.extend(error.with_context(deployment_name=called) for error in read.errors)
     name = data.get("name")
     return PrefectProject(
         file,

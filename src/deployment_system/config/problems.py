@@ -33,7 +33,7 @@ _SHORTEST_BEGINNING = 3
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The known word that `word` was probably meant to be: one that goes on where it ends, or a similar one."""
+    """The known word that `word` was probably meant to be: the one that begins so, or a similar one."""
     known = list(known)
     longer = [name for name in known if len(word) >= _SHORTEST_BEGINNING and name.startswith(word.lower())]
     if len(longer) == 1:

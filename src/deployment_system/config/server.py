@@ -51,24 +51,33 @@ def resolve_server(
     """The server that `environment` is deployed to.
 
     The configuration's URL wins over PREFECT_API_URL, that over the active Prefect profile, that over
-    http://127.0.0.1:4200/api. Key and basic authentication are looked up in the same order.
+    http://127.0.0.1:4200/api. Key and basic authentication are looked up in the same order, but never
+    taken from a source that names another server.
     `profile_file` is Prefect's profiles.toml; without one, that of PREFECT_HOME or ~/.prefect.
     `place` is where the configuration says the URL.
     """
     profile, problems = read_profile(environ, profile_file)
-    settings = profile.settings if profile else {}
     url, origin = _first_url(environment, environ, profile)
     wrong = url_problem(url)
+    trusted = [
+        source for source in (environ, profile.settings if profile else {}) if _may_log_in(source, url)
+    ]
+    keys = (environment.prefect_api_key, *(source.get(KEY_VARIABLE) for source in trusted))
     return ServerChoice(
         url=url.rstrip("/"),
-        api_key=_first(environment.prefect_api_key, environ.get(KEY_VARIABLE), settings.get(KEY_VARIABLE)),
+        api_key=_first(*keys),
         origin=origin,
         warnings=(*problems, *_warnings(environment, environ, url, origin, place)),
-        auth_string=_first(
-            environ.get(BASIC_AUTHENTICATION_VARIABLE), settings.get(BASIC_AUTHENTICATION_VARIABLE)
-        ),
+        auth_string=_first(*(source.get(BASIC_AUTHENTICATION_VARIABLE) for source in trusted)),
         errors=(_invalid(url, origin, wrong, place),) if wrong else (),
     )
+
+
+def _may_log_in(source: Mapping[str, str], url: str) -> bool:
+    """Whether what a source holds may be sent to that server: not when it names another server, which
+    its key is meant for."""
+    named = source.get(URL_VARIABLE)
+    return not named or same_server(named, url)
 
 
 def _first_url(

@@ -47,10 +47,10 @@ class YamlDocument:
 
     def place(self, path: Where, *, key: bool = False) -> ErrorContext:
         """Where that value (or its key) stands; of what is not in the file, the nearest part around it."""
-        marks = self.keys if key else self.values
-        while path and path not in marks:
-            path, marks = path[:-1], self.keys
-        mark = marks.get(path) or self.values.get(path)
+        mark = (self.keys if key else self.values).get(path)
+        while mark is None and path:
+            path = path[:-1]
+            mark = self.keys.get(path) or self.values.get(path)
         return self.at(mark)
 
     def written(self, path: Where) -> str | None:
