@@ -37,7 +37,6 @@ def flow_{number:03}(limit: int = 10, region: str = "north", dry_run: bool = Fal
     """Load the orders of a region."""
     return limit
 '''
-RUN_OURS = "import sys; from deployment_system.cli.main import main; sys.exit(main())"
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 
 
@@ -88,7 +87,7 @@ def write_repository(root: Path, flows: int, scheduled: bool) -> None:
 
 def deploy_ours(server: FreshServer, root: Path) -> None:
     """The command under test."""
-    command = [sys.executable, "-c", RUN_OURS, "deploy", "--env", "development", "--quiet"]
+    command = [sys.executable, "-m", "deployment_system.cli", "deploy", "--env", "development", "--quiet"]
     _run(command, root / "ours", server)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from measuring.rows import ratio, report
 
 COMMAND = Path(sys.executable).with_name("deployment-cli")
-FROM_SOURCE = [sys.executable, "-c", "from deployment_system.cli.main import main; raise SystemExit(main())"]
+FROM_SOURCE = [sys.executable, "-m", "deployment_system.cli"]
 
 
 def contenders() -> dict[str, list[str]]:

@@ -40,7 +40,7 @@ def run(*arguments: str) -> tuple[int, dict[str, Any]]:
         key: value for key, value in os.environ.items() if not key.startswith(("PREFECT_", "DEPLOYMENT_"))
     }
     finished = subprocess.run(
-        [sys.executable, "-m", "deployment_system.cli.main", *arguments, "-o", "json"],
+        [sys.executable, "-m", "deployment_system.cli", *arguments, "-o", "json"],
         cwd=BROKEN,
         env=environ,
         capture_output=True,

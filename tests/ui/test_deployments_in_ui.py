@@ -15,7 +15,6 @@ import pytest
 from scripts.browser import Page, browser_page, find_chromium
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "flows"
-RUN_COMMAND = "import sys; from deployment_system.cli.main import main; sys.exit(main())"
 SCHEDULES_AS_THE_UI_SAYS_THEM = {
     "nightly-orders": ("At 05:00 AM",),
     "warehouse-health": ("Hourly",),
@@ -49,7 +48,7 @@ def deployed(prefect_server: str, environment: str, tmp_path_factory: pytest.Tem
     configuration = repository / "deployment-config.yaml"
     configuration.write_text(configuration.read_text().replace("development:", f"{environment}:"))
     finished = subprocess.run(
-        [sys.executable, "-c", RUN_COMMAND, "deploy", "--env", environment, "-o", "json"],
+        [sys.executable, "-m", "deployment_system.cli", "deploy", "--env", environment, "-o", "json"],
         cwd=repository,
         env={**os.environ, "DEVELOPMENT_PREFECT_API_URL": prefect_server},
         capture_output=True,
