@@ -1,6 +1,7 @@
 """Where the configuration is found, which environment is active, and files that are no usable text."""
 
 import json
+import os
 import resource
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from deployment_system.config import LoadedConfiguration, load_configuration
 from deployment_system.config.scalars import Dialect
+from deployment_system.config.source_frame import safe_line
 from deployment_system.config.yaml_nodes import MOST_NODES
 from deployment_system.config.yaml_source import LARGEST_FILE, read_yaml
 from deployment_system.error_handling import ErrorCodes, ErrorSeverity
@@ -259,6 +261,15 @@ def test_a_folder_in_its_place_is_an_error(tmp_path: Path) -> None:
     assert "folder" in loaded.errors[0].message
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
+    """And says whose fault it is."""
+    (tmp_path / "deployment-config.yaml").touch(mode=0)
+    loaded = load_configuration(tmp_path, environ={})
+    assert code(loaded) == "CONFIG_FILE_UNREADABLE"
+    assert "may not be read" in loaded.errors[0].message
+
+
 def test_a_link_to_nowhere_is_an_error_and_not_a_missing_file(tmp_path: Path) -> None:
     """Somebody meant a file to be there."""
     (tmp_path / "deployment-config.yaml").symlink_to(tmp_path / "gone.yaml")
@@ -381,3 +392,23 @@ def test_a_long_line_does_not_make_the_error_slow() -> None:
     )
     assert len(reading.errors) == 1
     assert len(reading.errors[0].context.extra["source_lines"][0][1]) <= 200
+
+
+@pytest.mark.parametrize(
+    ("lines", "number", "shown"),
+    [
+        (["a: 1"], 1, "a: 1"),
+        (["  api_token: abc, b: 1"], 1, "  api_token: ********"),
+        (['password: "x y"'], 1, "password: ********"),
+        (["prefect_api_key: ${KEY}"], 1, "prefect_api_key: ${KEY}"),
+        (["prefect_api_key: ${KEY:-abc}"], 1, "prefect_api_key: ********"),
+        (["url: https://user:abc@host/x"], 1, "url: https://********@host/x"),
+        (["secret: |", "  abc", "  def"], 3, "  ********"),
+        (["secrets:", "  one:", "    two: abc"], 3, "    ********"),
+        (["secret: |", "  abc", "other: def"], 3, "other: def"),
+        (["tags: [a]", "  - b"], 2, "  - b"),
+    ],
+)
+def test_lines_are_shown_without_what_may_be_secret(lines: list[str], number: int, shown: str) -> None:
+    """By the name of their key, also of one above them, and by the form of a URL."""
+    assert safe_line(lines, number) == shown

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ deployments:
 @pytest.fixture(scope="module")
 def stored(
     prefect_server: str, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[dict[str, dict[str, Any]], dict[str, PrefectDeployment]]:
+) -> Iterator[tuple[dict[str, dict[str, Any]], dict[str, PrefectDeployment]]]:
     """The deployments of PROJECT as the server has them after `prefect deploy --all`, and as we read them."""
     folder = tmp_path_factory.mktemp("contract")
     unique = uuid.uuid4().hex[:8]
@@ -130,7 +131,9 @@ def stored(
         answer = httpx.get(f"{prefect_server}/deployments/name/{flow}/{deployment.name}", timeout=60)
         assert answer.status_code == httpx.codes.OK, f"{deployment.name}: {done.stdout}"
         answers[deployment.name] = answer.json()
-    return answers, {deployment.name: deployment for deployment in read.deployments}
+    yield answers, {deployment.name: deployment for deployment in read.deployments}
+    httpx.delete(f"{prefect_server}/flows/{next(iter(answers.values()))['flow_id']}", timeout=60)
+    httpx.delete(f"{prefect_server}/work_pools/{pool}", timeout=60)
 
 
 NAMES = ["everything", "intervals", "rules", "legacy", "merged"]

@@ -92,20 +92,22 @@ def _project(file: Path, document: YamlDocument, environ: Mapping[str, str]) -> 
     if not isinstance(listed, list):
         errors.append(_wrong_shape(document, ("deployments",), "a list of deployments"))
         listed = []
-    deployments: list[PrefectDeployment] = []
+    deployments: dict[tuple[str, str], PrefectDeployment] = {}
     for index, item in enumerate(listed):
         read = _Deployment(document, data, index, environ)
         deployment = read.checked(item)
         if deployment is not None:
-            read.errors.extend(_same_as_before(document, deployment, index, deployments))
-        if deployment is not None and not read.errors:
-            deployments.append(deployment)
+            identity = (deployment.name, deployment.entrypoint)
+            if identity in deployments:
+                read.errors.append(_given_before(document, deployment, index, deployments[identity]))
+            elif not read.errors:
+                deployments[identity] = deployment
         called = read.name or f"deployments[{index}]"
         errors.extend(error.with_context(deployment_name=called) for error in read.errors)
     name = data.get("name")
     return PrefectProject(
         file,
-        tuple(deployments),
+        tuple(deployments.values()),
         tuple(sorted(errors, key=_line)),
         tuple(warnings),
         name if isinstance(name, str) else None,
@@ -280,19 +282,13 @@ class _Deployment:
         )
 
 
-def _same_as_before(
-    document: YamlDocument, deployment: PrefectDeployment, index: int, before: list[PrefectDeployment]
-) -> list[ConfigurationError]:
-    identity = (deployment.name, deployment.entrypoint)
-    first = next((other for other in before if (other.name, other.entrypoint) == identity), None)
-    if first is None:
-        return []
-    return [
-        document.error(
-            f"the deployment {deployment.name!r} of {deployment.entrypoint} is given twice, "
-            f"first in line {first.place.line_number}",
-            ("deployments", index, "name"),
-            ErrorCodes.DEPLOYMENT_NAME_DUPLICATE,
-            remediation=["Give one of the two another name, or remove it."],
-        )
-    ]
+def _given_before(
+    document: YamlDocument, deployment: PrefectDeployment, index: int, first: PrefectDeployment
+) -> ConfigurationError:
+    return document.error(
+        f"the deployment {deployment.name!r} of {deployment.entrypoint} is given twice, "
+        f"first in line {first.place.line_number}",
+        ("deployments", index, "name"),
+        ErrorCodes.DEPLOYMENT_NAME_DUPLICATE,
+        remediation=["Give one of the two another name, or remove it."],
+    )

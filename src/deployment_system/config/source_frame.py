@@ -6,6 +6,9 @@ from collections.abc import Sequence
 LONGEST_LINE = 200
 """Characters of a line that are shown."""
 
+FARTHEST_KEY = 200
+"""Lines above a value of several lines among which its key is looked for; a private key has about 50."""
+
 HIDDEN = "********"
 
 _BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
@@ -59,7 +62,7 @@ def _hidden_value(found: re.Match[str]) -> str:
 def _belongs_to_secret(lines: Sequence[str], number: int) -> bool:
     """Whether the line goes on with the value of a key above it that names a secret."""
     indentation = _indentation(lines[number - 1])
-    for above in reversed(lines[: number - 1]):
+    for above in reversed(lines[max(0, number - 1 - FARTHEST_KEY) : number - 1]):
         if not above.strip() or _indentation(above) >= indentation:
             continue
         found = _SECRET_KEY.search(above[: 2 * LONGEST_LINE])

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from deployment_system.config.scalars import plain_scalar
@@ -238,6 +238,3 @@ def _name_template(text: str) -> str:
 
 
 NameTemplate = Annotated[str, _checked(_name_template)]
-
-Hidden = PlainSerializer(lambda secret: "********" if secret else None, return_type=str | None)
-"""What is dumped or logged in a secret's place."""
