@@ -59,6 +59,12 @@ def test_of_two_equally_specific_rules_the_later_wins(tmp_path: Path) -> None:
     assert settings_of(tmp_path, text, "abc").version == "2"
 
 
+def test_a_longer_beginning_beats_more_characters_behind_the_wildcard(tmp_path: Path) -> None:
+    """Names are read from the left."""
+    text = 'flows:\n  "ni*": {version: "1"}\n  "n*-load-all": {version: "2"}\n'
+    assert settings_of(tmp_path, text, "nightly-load-all").version == "1"
+
+
 def test_case_matters(tmp_path: Path) -> None:
     """Prefect's flow names do differ by case."""
     assert settings_of(tmp_path, "flows: {Load: {version: '1'}}\n", "load").version is None

@@ -133,9 +133,8 @@ def _named(path: Where, value: Any) -> str:
 def described(path: Where, value: Any) -> str:
     """A wrong value in a message: hidden where its key names a secret, and named by its variable where it
     came from one."""
-    if isinstance(value, VariableText):
-        return value.described
-    if any(isinstance(part, str) and names_a_secret(part) for part in path):
+    secret = any(isinstance(part, str) and names_a_secret(part) for part in path)
+    if secret and not isinstance(value, VariableText):
         return HIDDEN
     return safe_text(shown(value))
 
