@@ -69,6 +69,8 @@ class Flow:
     `typing.Optional`, `dt` -> `datetime`): what is needed to read annotations and defaults."""
     digest: str = ""
     """SHA-256 of the file's bytes, hexadecimal."""
+    signature_known: bool = True
+    """False: the function stands in another file, or is made at run time, and `parameters` is empty."""
 
     @property
     def entrypoint(self) -> str:

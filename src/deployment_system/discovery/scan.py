@@ -135,6 +135,7 @@ def _flows(file: SourceFile, source: Source, reading: ModuleReading) -> Iterator
             description=value.options.description,
             bindings=reading.bindings,
             digest=source.digest,
+            signature_known=value.node is not None,
         )
 
 

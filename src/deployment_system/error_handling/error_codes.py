@@ -1,13 +1,11 @@
-"""The registry of everything that can go wrong: one table, from which everything about a code is made.
+"""The words of the registry: what a code, a category, a severity and a remedy are.
 
-`explain`, the reference under docs/errors/ and the recovery plans read this table; nothing else
-repeats what stands here. A code that was once released is never given another meaning.
+A code that was once released is never given another meaning. What each means stands in
+`code_registry`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum, auto
-from types import MappingProxyType
 
 
 class ErrorSeverity(StrEnum):
@@ -169,9 +167,3 @@ class ErrorCodes(StrEnum):
     ERROR_CODE_UNKNOWN = auto()
     RECOVERY_FAILED = auto()
     UNEXPECTED_ERROR = auto()
-
-
-# TABLE: one entry a code, in the order of the members above.
-_ENTRIES: tuple[CodeEntry, ...] = ()
-
-REGISTRY: Mapping[ErrorCodes, CodeEntry] = MappingProxyType({entry.code: entry for entry in _ENTRIES})

@@ -23,8 +23,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
+from deployment_system.error_handling.code_registry import REGISTRY
 from deployment_system.error_handling.error_codes import (
-    REGISTRY,
     Confidence,
     ErrorCategory,
     ErrorCodes,

@@ -1,0 +1,88 @@
+"""`deploy`: makes the server as the repository declares."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deployment_system.cli.invocation import Invocation, common_options, take_common, yes_option
+from deployment_system.cli.opening import (
+    check_protection,
+    open_here,
+    question,
+    say_target,
+    say_warnings,
+    selected,
+)
+from deployment_system.cli.options import selection_options
+from deployment_system.cli.output import error_text, write_note, write_result
+from deployment_system.cli.progress import shown_progress
+from deployment_system.cli.render.plans import result_text
+from deployment_system.deploy import deploying
+from deployment_system.deploy.assess import Options
+from deployment_system.deploy.deploying import DeployOptions, DeployResult
+from deployment_system.deploy.pace import DEFAULT_CEILING
+
+
+@click.command()
+@selection_options
+@click.option("--prune", is_flag=True, help="Also remove owned deployments whose flow is gone.")
+@click.option("--strict", is_flag=True, help="Change nothing where a flow is invalid.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--recover", type=click.Choice(["auto", "ask", "off"]), help="What to do about a failure.")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 64), default=DEFAULT_CEILING, help="Most writes at once."
+)
+@click.option("--wait", type=click.FloatRange(0), metavar="SECONDS", help="How long to wait for the lock.")
+@click.option("--force", is_flag=True, help="Do also what would hurt others.")
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), metavar="FILE", help="Do a saved plan.")
+@yes_option
+@common_options
+@click.pass_obj
+def deploy(
+    invocation: Invocation,
+    types: str,
+    only: tuple[str, ...],
+    prune: bool,
+    strict: bool,
+    dry_run: bool,
+    recover: str | None,
+    concurrency: int,
+    wait: float | None,
+    force: bool,
+    plan_file: Path | None,
+    check_environment: bool,
+    no_import: bool,
+    **values: Any,
+) -> int:
+    """Validate, plan, apply, verify and activate: make the server as the repository declares."""
+    take_common(invocation, values)
+    selection = selected(types, only, prune=prune)
+    project = open_here(invocation)
+    say_target(invocation, project)
+    for option, given in (("--recover", recover not in (None, "off")), ("--wait", wait is not None)):
+        if given:
+            write_note(invocation, f"{option} comes into effect with a later version")
+    if not dry_run:
+        check_protection(invocation, project)
+    options = DeployOptions(
+        strict=strict,
+        dry_run=dry_run,
+        force=force,
+        ceiling=concurrency,
+        plan_file=plan_file,
+        assessment=Options(check_environment=check_environment, allow_import=not no_import),
+    )
+    confirm = question(invocation, project, always=False, shown="deploy")
+    with shown_progress(invocation) as progress:
+        result = deploying.deploy(project, selection, options, confirm=confirm, progress=progress)
+    return show_result(invocation, result)
+
+
+def show_result(invocation: Invocation, result: DeployResult) -> int:
+    """Writes what came of it and returns the exit status."""
+    write_result(invocation, result.to_dict(), result_text(result))
+    say_warnings(invocation, (*result.plan.warnings, *(item.error for item in result.plan.skipped)))
+    for error in () if invocation.json else result.errors:
+        click.echo(error_text(invocation, error), err=True)
+    return result.exit_status

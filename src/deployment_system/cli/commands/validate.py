@@ -1,0 +1,52 @@
+"""`validate`: everything that files alone can tell."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deployment_system.cli.invocation import Invocation, common_options, take_common
+from deployment_system.cli.opening import open_here
+from deployment_system.cli.output import error_text, write_json, write_note, write_result, write_text
+from deployment_system.cli.progress import shown_progress
+from deployment_system.cli.render.annotations import github_commands, sarif_log
+from deployment_system.cli.render.flows import validation_text
+from deployment_system.deploy.assess import Options, assess
+from deployment_system.deploy.project import EXIT_INVALID
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option(
+    "--check-environment", is_flag=True, help="What is declared but not installed here is an error."
+)
+@click.option("--no-import", is_flag=True, help="Never import a file, not even in an isolated process.")
+@common_options
+@click.pass_obj
+def validate(
+    invocation: Invocation, paths: tuple[str, ...], check_environment: bool, no_import: bool, **values: Any
+) -> int:
+    """Check flows, dependencies, parameters, schedules and configuration.
+
+    Nothing is asked of a server and nothing is changed. --format also takes sarif and github.
+    """
+    take_common(invocation, values, ("text", "json", "sarif", "github"))
+    project = open_here(invocation)
+    with shown_progress(invocation) as progress:
+        report = assess(
+            project,
+            paths=[os.fspath(Path(path).absolute()) for path in paths],
+            options=Options(check_environment=check_environment, allow_import=not no_import),
+            progress=progress,
+        )
+    if invocation.format == "sarif":
+        write_json(sarif_log(report.errors, report.warnings))
+    elif invocation.format == "github":
+        write_text(invocation, github_commands(report.errors, report.warnings))
+    else:
+        document = {"environment": project.environment_name, **report.to_dict()}
+        write_result(invocation, document, validation_text(report, project.environment_name))
+        for problem in () if invocation.json else (*report.warnings, *report.errors):
+            write_note(invocation, error_text(invocation, problem))
+    return 0 if report.valid else EXIT_INVALID

@@ -1,0 +1,71 @@
+"""The entry point: runs one command and turns however it ends into output and an exit status."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from deployment_system import __version__
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+
+def main() -> NoReturn:
+    """The `deployment-cli` command."""
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        # Answered before anything is imported: editors and CI ask often.
+        print(f"deployment-cli {__version__}")
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, _end_by_signal)
+    try:
+        status = run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough. Python would complain again while closing the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = EXIT_FAILED
+    sys.exit(status)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command and returns its exit status."""
+    import click
+
+    from deployment_system.cli.application import application
+    from deployment_system.cli.failures import (
+        interrupted,
+        report_any,
+        report_usage,
+        terminated,
+    )
+    from deployment_system.cli.invocation import Invocation
+
+    invocation = Invocation.guessed_from(arguments)
+    try:
+        status = application.main(
+            args=list(arguments), prog_name="deployment-cli", obj=invocation, standalone_mode=False
+        )
+    except click.UsageError as error:
+        return report_usage(invocation, error)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return interrupted(invocation)
+    except SystemExit as end:
+        return terminated(invocation, end)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the outermost boundary: nothing leaves as a traceback
+        return report_any(invocation, error)
+    return status if isinstance(status, int) else 0
+
+
+def _end_by_signal(number: int, frame: FrameType | None) -> NoReturn:
+    """SIGTERM ends the command as an exception, so that what was begun is settled."""
+    sys.exit(EXIT_TERMINATED)

@@ -1,0 +1,77 @@
+"""Standard output for the result, standard error for everything else."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+
+from deployment_system.cli.invocation import Invocation
+from deployment_system.error_handling import DeploymentSystemError, ErrorSeverity
+from deployment_system.error_handling.error_format import format_user_error
+
+
+def write_json(document: Mapping[str, Any]) -> None:
+    """The one JSON document of a command."""
+    click.echo(json.dumps(document, indent=2, default=str, ensure_ascii=False))
+
+
+def write_text(invocation: Invocation, text: str) -> None:
+    """The result for a person."""
+    click.echo(text, color=False if _no_colour() else None)
+
+
+def write_note(invocation: Invocation, text: str) -> None:
+    """Something that is not the result: progress, hints."""
+    if not invocation.quiet and not invocation.json:
+        click.echo(text, err=True, color=False if _no_colour() else None)
+
+
+def write_result(invocation: Invocation, document: Mapping[str, Any], text: str) -> None:
+    """The result, in the format that was asked for."""
+    if invocation.json:
+        write_json(_without_tracebacks(document, keep=invocation.verbose))
+    else:
+        write_text(invocation, text)
+
+
+def write_errors(invocation: Invocation, errors: Iterable[DeploymentSystemError], status: str) -> None:
+    """A command that failed: JSON with `status` and `errors`, or words on standard error."""
+    if invocation.json:
+        shown = {"status": status, "errors": [error.to_dict() for error in errors]}
+        write_json(_without_tracebacks(shown, keep=invocation.verbose))
+        return
+    sys.stdout.flush()
+    for error in errors:
+        click.echo(error_text(invocation, error), err=True, color=False if _no_colour() else None)
+
+
+def error_text(invocation: Invocation, error: DeploymentSystemError) -> str:
+    """One error for a person, with its traceback where -v asks for it."""
+    text = format_user_error(error, details=invocation.verbose)
+    head, _, rest = text.partition("\n")
+    warning = error.severity in (ErrorSeverity.LOW, ErrorSeverity.MEDIUM)
+    if warning:
+        head = head.replace("error[", "warning[", 1)
+    return click.style(head, fg="yellow" if warning else "red", bold=True) + (f"\n{rest}" if rest else "")
+
+
+def _no_colour() -> bool:
+    return bool(os.environ.get("NO_COLOR"))
+
+
+def _without_tracebacks(document: Any, *, keep: bool) -> Any:
+    """Errors as the contract shows them; -v adds tracebacks."""
+    if keep:
+        return document
+    if isinstance(document, Mapping):
+        return {
+            key: _without_tracebacks(value, keep=keep)
+            for key, value in document.items()
+            if not (key == "traceback" and "error_code" in document)
+        }
+    if isinstance(document, list):
+        return [_without_tracebacks(item, keep=keep) for item in document]
+    return document

@@ -1,0 +1,30 @@
+"""The registry of everything that can go wrong: one table, from which everything about a code is made.
+
+`explain`, the reference under docs/errors/ and the recovery plans read this table; nothing else
+repeats what stands here.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from deployment_system.error_handling.codes_configuration import CONFIGURATION_ENTRIES
+from deployment_system.error_handling.codes_deployment import DEPLOYMENT_ENTRIES
+from deployment_system.error_handling.codes_discovery import DISCOVERY_ENTRIES
+from deployment_system.error_handling.codes_servers import SERVER_ENTRIES
+from deployment_system.error_handling.codes_system import SYSTEM_ENTRIES
+from deployment_system.error_handling.codes_validation import VALIDATION_ENTRIES
+from deployment_system.error_handling.error_codes import CodeEntry, ErrorCodes
+
+REGISTRY: Mapping[ErrorCodes, CodeEntry] = MappingProxyType(
+    {
+        entry.code: entry
+        for entry in (
+            *DISCOVERY_ENTRIES,
+            *VALIDATION_ENTRIES,
+            *CONFIGURATION_ENTRIES,
+            *SERVER_ENTRIES,
+            *DEPLOYMENT_ENTRIES,
+            *SYSTEM_ENTRIES,
+        )
+    }
+)

@@ -1,0 +1,154 @@
+"""The state folder, files that are written, and the command itself."""
+
+from deployment_system.error_handling.error_codes import (
+    CodeEntry,
+    Confidence,
+    ErrorCategory,
+    ErrorCodes,
+    ErrorSeverity,
+    Remedy,
+)
+
+SYSTEM_ENTRIES: tuple[CodeEntry, ...] = (
+    CodeEntry(
+        ErrorCodes.STATE_UNUSABLE,
+        title="The state folder cannot be used",
+        category=ErrorCategory.FILESYSTEM,
+        severity=ErrorSeverity.HIGH,
+        retryable=False,
+        explanation=(
+            "`.deployment-system/` beside the configuration cannot be read or written, or holds "
+            "something that this version does not understand."
+        ),
+        remedies=(
+            Remedy(
+                "Check the folder's permissions and the free space.",
+                Confidence.ADVICE,
+            ),
+        ),
+        example="the state folder .deployment-system cannot be used: Permission denied",
+    ),
+    CodeEntry(
+        ErrorCodes.STATE_NOT_KEPT,
+        title="The state would be thrown away",
+        category=ErrorCategory.FILESYSTEM,
+        severity=ErrorSeverity.LOW,
+        retryable=False,
+        explanation=(
+            "On a CI machine the state folder goes away with the machine, and with it the memory of"
+            " earlier deployments."
+        ),
+        remedies=(
+            Remedy(
+                "Name a database with `state_url` or DEPLOYMENT_STATE_URL.",
+                Confidence.NEEDS_INPUT,
+            ),
+        ),
+        example="this looks like a CI machine, and the state is in .deployment-system/ on its disk",
+    ),
+    CodeEntry(
+        ErrorCodes.CACHE_DAMAGED,
+        title="A cache could not be used",
+        category=ErrorCategory.FILESYSTEM,
+        severity=ErrorSeverity.LOW,
+        retryable=False,
+        explanation="A cache is damaged or cannot be written. It only saves time: the results are the same.",
+        remedies=(
+            Remedy(
+                "Nothing needs to be done; it is made anew.",
+                Confidence.ADVICE,
+            ),
+        ),
+        example="the discovery cache discovery-cache.json is damaged and was made anew",
+    ),
+    CodeEntry(
+        ErrorCodes.OUTPUT_NOT_WRITTEN,
+        title="A file could not be written",
+        category=ErrorCategory.FILESYSTEM,
+        severity=ErrorSeverity.HIGH,
+        retryable=False,
+        explanation="The operating system refused to write the file that the command should make.",
+        remedies=(
+            Remedy(
+                "Check the folder, its permissions and the free space.",
+                Confidence.ADVICE,
+            ),
+        ),
+        example="the plan cannot be written to /plans/p.json: No such file or directory",
+    ),
+    CodeEntry(
+        ErrorCodes.USAGE_INVALID,
+        title="The command line cannot be understood",
+        category=ErrorCategory.USAGE,
+        severity=ErrorSeverity.MEDIUM,
+        retryable=False,
+        explanation="An option or an argument is missing, unknown, or has a value that it does not take.",
+        remedies=(
+            Remedy(
+                "Run the command with `--help`.",
+                Confidence.ADVICE,
+            ),
+        ),
+        example="No such option: --envv. Did you mean --env?",
+    ),
+    CodeEntry(
+        ErrorCodes.COMMAND_NOT_AVAILABLE,
+        title="This comes with a later version",
+        category=ErrorCategory.USAGE,
+        severity=ErrorSeverity.LOW,
+        retryable=False,
+        explanation="The command or option is part of the design and not built yet.",
+        remedies=(
+            Remedy(
+                "Watch CHANGELOG.md.",
+                Confidence.ADVICE,
+            ),
+        ),
+        example="`deployment-cli serve`: Health and metrics over HTTP come with a later version",
+    ),
+    CodeEntry(
+        ErrorCodes.ERROR_CODE_UNKNOWN,
+        title="There is no such error code",
+        category=ErrorCategory.USAGE,
+        severity=ErrorSeverity.LOW,
+        retryable=False,
+        explanation="`explain` was asked for a code that does not exist.",
+        remedies=(
+            Remedy(
+                "The codes are listed in docs/errors/README.md.",
+                Confidence.ADVICE,
+            ),
+        ),
+        example="there is no error code 'FLOW_SINTAX': did you mean FLOW_SYNTAX_ERROR?",
+    ),
+    CodeEntry(
+        ErrorCodes.RECOVERY_FAILED,
+        title="A remedy did not help",
+        category=ErrorCategory.RECOVERY,
+        severity=ErrorSeverity.HIGH,
+        retryable=False,
+        explanation="A recovery ran and the trouble is still there.",
+        remedies=(
+            Remedy(
+                "Read what it tried, and follow the guidance for the first error.",
+                Confidence.ADVICE,
+            ),
+        ),
+        example="the recovery of 'load' did not help",
+    ),
+    CodeEntry(
+        ErrorCodes.UNEXPECTED_ERROR,
+        title="Something went wrong that nobody foresaw",
+        category=ErrorCategory.INTERNAL,
+        severity=ErrorSeverity.HIGH,
+        retryable=False,
+        explanation="This is a fault of deployment-cli itself. What the command had begun may be half done.",
+        remedies=(
+            Remedy(
+                ("Run it again with -v, which shows where it happened, and report it with that output."),
+                Confidence.ADVICE,
+            ),
+        ),
+        example="something went wrong that nobody foresaw: KeyError: 'id'",
+    ),
+)

@@ -1,0 +1,226 @@
+"""Imports against what is declared and what is installed.
+
+An import that is neither declared nor installed is an error; declared but not installed here a warning
+(an error where the environment is to be checked); installed but not declared a warning.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deployment_system.discovery import Flow, Import
+from deployment_system.error_handling import (
+    ErrorCodes,
+    ErrorContext,
+    ErrorSeverity,
+    FlowDiscoveryError,
+    ValidationError,
+)
+from deployment_system.validation.conflicts import conflicts
+from deployment_system.validation.declared import Declared, inline_requirements, read_declared
+from deployment_system.validation.installed import Installed, likely_distributions
+from deployment_system.validation.local_modules import LocalModules
+
+Finding = FlowDiscoveryError | ValidationError
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyReport:
+    """What is wrong with imports and requirements."""
+
+    errors: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """An import that a flow needs, and the modules on the way to it."""
+
+    imported: Import
+    file: str
+    chain: tuple[str, ...]
+
+
+@dataclass
+class _Check:
+    modules: LocalModules
+    declared: Declared
+    installed: Installed
+    check_environment: bool
+    errors: list[Finding] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)
+    _closure: set[str] = field(default_factory=set)
+    _warned: set[tuple[str, str]] = field(default_factory=set)
+
+    def flow(self, flow: Flow) -> None:
+        path = self.modules.search_path(flow.file)
+        source = self.modules.root / flow.file
+        inline = set(inline_requirements(_text(source)))
+        seen: set[str] = set()
+        for used in _all_imports(self.modules, flow, path):
+            module = used.imported.module
+            if module.startswith("."):
+                self._relative(flow, used)
+                continue
+            top = module.partition(".")[0]
+            if top in seen or top in sys.stdlib_module_names or top == "__future__":
+                continue
+            if self.modules.owns(top, path):
+                self._own(flow, used, path)
+                continue
+            seen.add(top)
+            self._foreign(flow, used, inline)
+
+    def _foreign(self, flow: Flow, used: _Used, inline: set[str]) -> None:
+        module = used.imported.module
+        top = module.partition(".")[0]
+        distributions = self.installed.distributions_of(module)
+        likely = likely_distributions(module)
+        is_installed = bool(distributions) or self.installed.has_module(top)
+        names = distributions or set(likely)
+        known = self.declared.names | inline
+        is_declared = bool(names & known) or bool(names & self.declared.locked)
+        if is_installed and (is_declared or names & self._declared_closure()):
+            return
+        if used.imported.optional:
+            return
+        shown = sorted(distributions)[0] if distributions else likely[0]
+        if is_installed:
+            if self.declared.files:
+                self._not_declared(flow, used, shown)
+        elif is_declared:
+            self._not_installed(flow, used, shown)
+        else:
+            self._missing(flow, used, shown)
+
+    def _declared_closure(self) -> set[str]:
+        if not self._closure:
+            self._closure = self.installed.closure({*self.declared.names, "prefect"})
+        return self._closure
+
+    def _own(self, flow: Flow, used: _Used, path: Sequence[Path]) -> None:
+        module = used.imported.module
+        if used.imported.optional or self.modules.find(module, path) is not None:
+            return
+        text = f"{used.file} imports {module!r}, and the repository has no such module{_chain(used)}"
+        self.errors.append(_error(flow, used, text, ["Correct the import, or add the module."]))
+
+    def _relative(self, flow: Flow, used: _Used) -> None:
+        if used.file != flow.file or used.imported.optional:
+            return
+        text = (
+            f"{used.file} has the relative import {used.imported.module!r}: a worker loads the file as a "
+            "script, where relative imports fail"
+        )
+        self.errors.append(_error(flow, used, text, ["Import the module by its full name."]))
+
+    def _missing(self, flow: Flow, used: _Used, distribution: str) -> None:
+        text = f"{used.file} imports {used.imported.module!r}, which is neither declared nor installed{_chain(used)}"
+        target = next(iter(self.declared.files), "requirements.txt")
+        remedies = [f"Add {distribution!r} to {target}, and install it: `pip install {distribution}`."]
+        self.errors.append(_error(flow, used, text, remedies))
+
+    def _not_installed(self, flow: Flow, used: _Used, distribution: str) -> None:
+        text = f"{used.file} imports {used.imported.module!r}, which is declared but not installed here{_chain(used)}"
+        severity = ErrorSeverity.HIGH if self.check_environment else ErrorSeverity.LOW
+        finding = ValidationError(
+            text,
+            error_code=ErrorCodes.MISSING_REQUIREMENTS,
+            severity=severity,
+            context=_place(flow, used),
+            remediation=[f"`pip install {distribution}`"],
+        )
+        (self.errors if self.check_environment else self.warnings).append(finding)
+
+    def _not_declared(self, flow: Flow, used: _Used, distribution: str) -> None:
+        if (used.file, distribution) in self._warned:
+            return
+        self._warned.add((used.file, distribution))
+        target = next(iter(self.declared.files), "requirements.txt")
+        self.warnings.append(
+            ValidationError(
+                f"{used.file} imports {used.imported.module!r}, which is installed but not declared",
+                error_code=ErrorCodes.DEPENDENCY_NOT_DECLARED,
+                severity=ErrorSeverity.LOW,
+                context=_place(flow, used),
+                remediation=[f"Add {distribution!r} to {target}."],
+            )
+        )
+
+
+def check_dependencies(
+    flows: Sequence[Flow],
+    *,
+    root: Path,
+    check_environment: bool = False,
+    installed: Installed | None = None,
+) -> DependencyReport:
+    """Checks the imports of the flows' files, and of the repository's modules that they import, and
+    the declared requirements among themselves. No code is imported."""
+    if not flows:
+        return DependencyReport()
+    folders = _folders_above(root, flows)
+    declared = read_declared(root, folders)
+    check = _Check(LocalModules(root), declared, installed or Installed(), check_environment)
+    for flow in flows:
+        check.flow(flow)
+    clashes = conflicts(declared, check.installed, check_environment=check_environment)
+    return DependencyReport(tuple(check.errors), (*declared.warnings, *check.warnings, *clashes))
+
+
+def _folders_above(root: Path, flows: Iterable[Flow]) -> list[Path]:
+    """The folders between each flow's file and the root: a workspace's members declare for themselves."""
+    found: dict[Path, None] = {}
+    for flow in flows:
+        for parent in Path(flow.file).parents:
+            found.setdefault(root / parent, None)
+    return list(found)
+
+
+def _all_imports(modules: LocalModules, flow: Flow, path: Sequence[Path]) -> Iterator[_Used]:
+    """The flow's imports, and those of the repository's modules that they lead to."""
+    pending = [_Used(imported, flow.file, ()) for imported in flow.imports]
+    visited: set[Path] = set()
+    while pending:
+        used = pending.pop(0)
+        yield used
+        if used.imported.module.startswith("."):
+            continue
+        found = modules.find(used.imported.module, path)
+        if found is None or found in visited or not found.is_file():
+            continue
+        visited.add(found)
+        shown = modules.shown(found)
+        pending.extend(_Used(imported, shown, (*used.chain, shown)) for imported in modules.imports(found))
+
+
+def _chain(used: _Used) -> str:
+    return f" (the flow comes to it through {' → '.join(used.chain)})" if used.chain else ""
+
+
+def _place(flow: Flow, used: _Used) -> ErrorContext:
+    return ErrorContext(
+        flow_name=flow.name,
+        file_path=used.file,
+        line_number=used.imported.line,
+        column=used.imported.column,
+        flow_file=flow.file,
+    )
+
+
+def _error(flow: Flow, used: _Used, text: str, remedies: list[str]) -> FlowDiscoveryError:
+    return FlowDiscoveryError(
+        text,
+        error_code=ErrorCodes.FLOW_MISSING_DEPENDENCIES,
+        context=_place(flow, used),
+        remediation=remedies,
+    )
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        # The file went away after it was scanned; what it declared in itself is gone with it.
+        return ""

@@ -1,0 +1,58 @@
+"""Parameters of runs against the flow that takes them."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from deployment_system.discovery import Flow
+from deployment_system.error_handling import ErrorCodes, ErrorContext, ValidationError
+from deployment_system.validation.job_variables import has_template
+
+
+def check_parameters(
+    parameters: Mapping[str, Any], flow: Flow, schema: Mapping[str, Any] | None, place: ErrorContext
+) -> tuple[ValidationError, ...]:
+    """Names that the flow does not take, and values that its types refuse. Values with a `{{ … }}` are
+    filled in at run time and not looked at."""
+    properties = (schema or {}).get("properties")
+    known = set(properties) if properties is not None else {item.name for item in flow.parameters}
+    takes_any = any(parameter.kind == "var_keyword" for parameter in flow.parameters)
+    errors = []
+    for name in parameters:
+        if name not in known and not takes_any:
+            errors.append(_unknown(name, known, flow, place))
+    fixed = {name: value for name, value in parameters.items() if name in known and not has_template(value)}
+    if schema is not None and fixed:
+        errors.extend(_wrong_values(fixed, schema, flow, place))
+    return tuple(errors)
+
+
+def _unknown(name: str, known: set[str], flow: Flow, place: ErrorContext) -> ValidationError:
+    near = difflib.get_close_matches(name, known, n=1)
+    listed = ", ".join(sorted(known)) or "none"
+    hint = f": did you mean {near[0]!r}?" if near else f"; it has: {listed}"
+    return ValidationError(
+        f"flow {flow.name!r} has no parameter {name!r}{hint}",
+        error_code=ErrorCodes.PARAMETER_UNKNOWN,
+        context=place.extended(flow_name=flow.name, parameter=name),
+    )
+
+
+def _wrong_values(
+    values: Mapping[str, Any], schema: Mapping[str, Any], flow: Flow, place: ErrorContext
+) -> list[ValidationError]:
+    import jsonschema
+
+    optional = {key: value for key, value in schema.items() if key != "required"}
+    validator = jsonschema.Draft202012Validator(optional)
+    errors = []
+    for problem in validator.iter_errors(dict(values)):
+        name = ".".join(map(str, problem.absolute_path))
+        errors.append(
+            ValidationError(
+                f"the parameter {name!r} of flow {flow.name!r} does not fit its type: {problem.message}",
+                error_code=ErrorCodes.PARAMETER_INVALID,
+                context=place.extended(flow_name=flow.name, parameter=name),
+            )
+        )
+    return errors

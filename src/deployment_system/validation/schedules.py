@@ -1,0 +1,79 @@
+"""Schedules, judged before the server does."""
+
+import difflib
+from zoneinfo import ZoneInfo, available_timezones
+
+from croniter import croniter
+from dateutil.rrule import rrulestr
+
+from deployment_system.config import Schedule
+from deployment_system.error_handling import ErrorCodes, ErrorContext, ValidationError
+
+CRON_FIELDS = 5
+_RANDOM_SIGNS = ("R", "r")
+"""Prefect refuses croniter's random expressions, as a schedule would mean another time at every look."""
+
+
+def check_schedule(schedule: Schedule, place: ErrorContext) -> tuple[ValidationError, ...]:
+    """What the server would refuse, or what would never run as meant."""
+    errors = []
+    problem = _timing_problem(schedule)
+    if problem:
+        errors.append(ValidationError(problem, error_code=ErrorCodes.SCHEDULE_INVALID, context=place))
+    if schedule.timezone is not None and not _is_timezone(schedule.timezone):
+        errors.append(_unknown_timezone(schedule.timezone, place))
+    return tuple(errors)
+
+
+def _timing_problem(schedule: Schedule) -> str | None:
+    if schedule.cron is not None:
+        return cron_problem(schedule.cron)
+    if schedule.interval is not None and schedule.interval <= 0:
+        return f"the interval is {schedule.interval:g} s; it must be more than 0"
+    if schedule.rrule is not None:
+        return _rrule_problem(schedule.rrule)
+    return None
+
+
+def cron_problem(cron: str) -> str | None:
+    """What is wrong with a cron expression; None: nothing."""
+    fields = cron.split()
+    if not cron.startswith("@") and len(fields) != CRON_FIELDS:
+        return f"the cron expression {cron!r} has {len(fields)} fields; it needs {CRON_FIELDS}: minute hour day month weekday"
+    if any(field.startswith(_RANDOM_SIGNS) for field in fields):
+        return f"the cron expression {cron!r} is random; the server needs a certain time"
+    try:
+        croniter(cron)
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        return f"the cron expression {cron!r} is not valid: {error}"
+    return None
+
+
+def _rrule_problem(rule: str) -> str | None:
+    try:
+        rrulestr(rule)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return f"the recurrence rule {rule!r} is not valid: {error}"
+    return None
+
+
+def _is_timezone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError):
+        # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError, `../x` a ValueError.
+        return False
+    except KeyError:
+        return False
+    return True
+
+
+def _unknown_timezone(name: str, place: ErrorContext) -> ValidationError:
+    near = difflib.get_close_matches(name, sorted(available_timezones()), n=3, cutoff=0.5)
+    hint = f": did you mean {near[0]!r}?" if near else ""
+    return ValidationError(
+        f"there is no time zone {name!r}{hint}",
+        error_code=ErrorCodes.TIMEZONE_INVALID,
+        context=place,
+        remediation=[f"Use one of: {', '.join(near)}."] if near else None,
+    )
