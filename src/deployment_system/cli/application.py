@@ -72,6 +72,6 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="deployment-cli", message="%(prog)s %(version)s")
 @common_options
 @click.pass_obj
-def application(invocation: Invocation, **values: Any) -> None:
+def application(invocation: Invocation, /, **values: Any) -> None:
     """Takes the options that stand before the command."""
     take_common(invocation, values, (*("text", "json"), "sarif", "github"))

@@ -185,7 +185,7 @@ class _Problems:
             self.files.add(file)
         if context.flow_name:
             self.flow_names.add(context.flow_name)
-        if context.flow_name and (file, context.flow_name) in self._flows:
+        if file and context.flow_name and (file, context.flow_name) in self._flows:
             self._by_flow[(file, context.flow_name)].append(error)
         elif file and not context.flow_name:
             self._by_file[file].append(error)
@@ -273,7 +273,8 @@ def _flow_not_found(declared: PrefectDeployment, entrypoint: str, found: Discove
     there = [flow for flow in found.flows if flow.file == file]
     hint = f"; {file} has: {', '.join(flow.function for flow in there)}" if there else ""
     return FlowDiscoveryError(
-        f"deployment {declared.name!r} names {declared.entrypoint!r}; no flow {function!r} was found there{hint}",
+        f"deployment {declared.name!r} names {declared.entrypoint!r}; "
+        f"no flow {function!r} was found there{hint}",
         error_code=ErrorCodes.FLOW_NOT_FOUND,
         context=declared.place.extended(deployment_name=declared.name),
     )

@@ -157,7 +157,7 @@ def desired_schedule(schedule: Schedule) -> DesiredSchedule:
     elif schedule.interval is not None:
         timing = {"interval": schedule.interval}
         if schedule.anchor_date is not None:
-            timing["anchor_date"] = schedule.anchor_date.isoformat()
+            timing["anchor_date"] = schedule.anchor_date
     elif schedule.rrule is not None:
         timing = {"rrule": schedule.rrule}
     if schedule.timezone is not None:

@@ -262,7 +262,7 @@ def _half_done(plan: Plan, ledger: Ledger) -> Sequence[DeploymentSystemError]:
             severity=ErrorSeverity.HIGH,
             context=ErrorContext(environment=plan.environment, operation="deploy", outcomes=by_outcome),
             remediation=[
-                "Mend the first error and run `deployment-cli deploy` again: it goes on with what is missing.",
+                "Mend the first error and run `deployment-cli deploy` again: it does what is missing.",
                 "Or look first: `deployment-cli plan` shows what is left to do.",
             ],
         ),

@@ -64,7 +64,9 @@ CONFIGURATION_ENTRIES: tuple[CodeEntry, ...] = (
         category=ErrorCategory.CONFIGURATION,
         severity=ErrorSeverity.HIGH,
         retryable=False,
-        explanation="The file, or what its aliases unfold to, is beyond any configuration. It was not read on.",
+        explanation=(
+            "The file, or what its aliases unfold to, is beyond any configuration. It was not read on."
+        ),
         remedies=(
             Remedy(
                 "Check that the right file is named, and that no alias unfolds again and again.",
@@ -109,7 +111,9 @@ CONFIGURATION_ENTRIES: tuple[CodeEntry, ...] = (
         category=ErrorCategory.CONFIGURATION,
         severity=ErrorSeverity.HIGH,
         retryable=False,
-        explanation="Keys that nobody reads are errors here, as a misspelt key would silently have no effect.",
+        explanation=(
+            "Keys that nobody reads are errors here, as a misspelt key would silently have no effect."
+        ),
         remedies=(
             Remedy(
                 "Use the nearest known key that the message names.",
@@ -154,7 +158,9 @@ CONFIGURATION_ENTRIES: tuple[CodeEntry, ...] = (
         category=ErrorCategory.CONFIGURATION,
         severity=ErrorSeverity.HIGH,
         retryable=False,
-        explanation="The environment that --env, DEPLOYMENT_ENV, a flow or the default names is not configured.",
+        explanation=(
+            "The environment that --env, DEPLOYMENT_ENV, a flow or the default names is not configured."
+        ),
         remedies=(
             Remedy(
                 "Use one of the configured environments, or add it under `environments:`.",

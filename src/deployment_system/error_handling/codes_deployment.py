@@ -273,7 +273,9 @@ DEPLOYMENT_ENTRIES: tuple[CodeEntry, ...] = (
         category=ErrorCategory.DEPLOYMENT,
         severity=ErrorSeverity.HIGH,
         retryable=False,
-        explanation="The file is not a plan that `plan --out` wrote, cannot be read, or is of another version.",
+        explanation=(
+            "The file is not a plan that `plan --out` wrote, cannot be read, or is of another version."
+        ),
         remedies=(
             Remedy(
                 "Make it anew: `deployment-cli plan --out FILE`.",

@@ -11,19 +11,15 @@ from deployment_system.validation.declared import Declaration, Declared
 from deployment_system.validation.installed import Installed
 
 
-def conflicts(
-    declared: Declared, installed: Installed, *, check_environment: bool
-) -> tuple[ValidationError, ...]:
+def conflicts(declared: Declared, installed: Installed) -> tuple[ValidationError, ...]:
     """Pairs of requirements that no version fits, and installed versions that are not as declared."""
     by_name: defaultdict[str, list[Declaration]] = defaultdict(list)
     for item in declared.declarations:
         if item.requirement is not None and item.requirement.specifier:
             by_name[item.name].append(item)
-    return tuple(
-        [
-            *(error for name, same in by_name.items() for error in _among(name, same)),
-            *(error for name, same in by_name.items() for error in _installed(name, same, installed)),
-        ]
+    return (
+        *(error for name, same in by_name.items() for error in _among(name, same)),
+        *(error for name, same in by_name.items() for error in _installed(name, same, installed)),
     )
 
 

@@ -139,22 +139,18 @@ class _Reader:
     def _pyproject(self, file: Path, text: str, shown: str) -> None:
         content = tomllib.loads(text)
         project = _table(content, "project")
-        optional = [item for group in _table(project, "optional-dependencies").values() for item in group]
-        for item in (*_list(project, "dependencies"), *optional):
+        tool = _table(content, "tool")
+        groups = _table(content, "dependency-groups").values()
+        listed = [
+            *_list(project, "dependencies"),
+            *(item for extra in _table(project, "optional-dependencies").values() for item in extra),
+            *(item for group in groups for item in group if isinstance(item, str)),
+            *_list(_table(tool, "uv"), "dev-dependencies"),
+        ]
+        for item in listed:
             self._requirement(str(item), shown, _line_of(text, str(item)))
-        for group in content.get("dependency-groups", {}).values():
-            for item in group:
-                if isinstance(item, str):
-                    self._requirement(item, shown, _line_of(text, item))
-        poetry = _table(_table(content, "tool"), "poetry")
-        groups = [poetry, *(value for value in _table(poetry, "group").values() if isinstance(value, dict))]
-        for group in groups:
-            for key in ("dependencies", "dev-dependencies"):
-                for name in _table(group, key):
-                    if name != "python":
-                        self._named(name, shown, _line_of(text, name))
-        for item in _list(_table(_table(content, "tool"), "uv"), "dev-dependencies"):
-            self._requirement(str(item), shown, _line_of(text, str(item)))
+        for name in _poetry_names(_table(tool, "poetry")):
+            self._named(name, shown, _line_of(text, name))
         if isinstance(project.get("name"), str):
             self._named(project["name"], shown)
 
@@ -249,6 +245,13 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
 def _table(content: Mapping[str, Any], key: str) -> dict[str, Any]:
     found = content.get(key)
     return found if isinstance(found, dict) else {}
+
+
+def _poetry_names(poetry: Mapping[str, Any]) -> Iterator[str]:
+    groups = [poetry, *(value for value in _table(poetry, "group").values() if isinstance(value, dict))]
+    for group in groups:
+        for key in ("dependencies", "dev-dependencies"):
+            yield from (name for name in _table(group, key) if name != "python")
 
 
 def _list(content: Mapping[str, Any], key: str) -> list[Any]:

@@ -116,13 +116,13 @@ class _Check:
         self.errors.append(_error(flow, used, text, ["Import the module by its full name."]))
 
     def _missing(self, flow: Flow, used: _Used, distribution: str) -> None:
-        text = f"{used.file} imports {used.imported.module!r}, which is neither declared nor installed{_chain(used)}"
+        text = f"{_imports(used)}, which is neither declared nor installed{_chain(used)}"
         target = next(iter(self.declared.files), "requirements.txt")
         remedies = [f"Add {distribution!r} to {target}, and install it: `pip install {distribution}`."]
         self.errors.append(_error(flow, used, text, remedies))
 
     def _not_installed(self, flow: Flow, used: _Used, distribution: str) -> None:
-        text = f"{used.file} imports {used.imported.module!r}, which is declared but not installed here{_chain(used)}"
+        text = f"{_imports(used)}, which is declared but not installed here{_chain(used)}"
         severity = ErrorSeverity.HIGH if self.check_environment else ErrorSeverity.LOW
         finding = ValidationError(
             text,
@@ -165,7 +165,7 @@ def check_dependencies(
     check = _Check(LocalModules(root), declared, installed or Installed(), check_environment)
     for flow in flows:
         check.flow(flow)
-    clashes = conflicts(declared, check.installed, check_environment=check_environment)
+    clashes = conflicts(declared, check.installed)
     return DependencyReport(tuple(check.errors), (*declared.warnings, *check.warnings, *clashes))
 
 
@@ -193,6 +193,10 @@ def _all_imports(modules: LocalModules, flow: Flow, path: Sequence[Path]) -> Ite
         visited.add(found)
         shown = modules.shown(found)
         pending.extend(_Used(imported, shown, (*used.chain, shown)) for imported in modules.imports(found))
+
+
+def _imports(used: _Used) -> str:
+    return f"{used.file} imports {used.imported.module!r}"
 
 
 def _chain(used: _Used) -> str:

@@ -105,7 +105,7 @@ def likely_distributions(module: str) -> list[str]:
 
 
 def _needs(distribution: Distribution) -> list[str]:
-    needed = []
+    needed: list[str] = []
     for text in distribution.requires or ():
         try:
             requirement = Requirement(text)

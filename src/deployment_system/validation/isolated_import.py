@@ -1,5 +1,6 @@
 """Starts the process that imports users' files, and keeps it away from everything that is not theirs."""
 
+import contextlib
 import json
 import os
 import signal
@@ -83,11 +84,9 @@ def child_environment(environ: Mapping[str, str], home: str) -> dict[str, str]:
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
     if child.poll() is None:
-        try:
+        # It may end in between; then there is nothing left to end.
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            # It ended in between; there is nothing left to end.
-            pass
     child.wait()
     if child.stderr is not None:
         child.stderr.close()

@@ -33,7 +33,7 @@ def check_flow_names(flows: Iterable[Flow]) -> tuple[FlowDiscoveryError, ...]:
     by_name: defaultdict[str, list[Flow]] = defaultdict(list)
     for flow in flows:
         by_name[flow.name].append(flow)
-    errors = []
+    errors: list[FlowDiscoveryError] = []
     for name, same in by_name.items():
         if found := _REFUSED.search(name):
             text = f"the flow name {name!r} holds {found[0]!r}; names hold none of / % & > <"

@@ -103,16 +103,17 @@ def docstring_parameters(docstring: str | None) -> dict[str, str]:
     )
 
     found: dict[str, str] = {}
-    for section in parse(Docstring(docstring), Parser.google):
+    for section in parse(Docstring(docstring), Parser.google, warnings=False):
         if section.kind is DocstringSectionKind.parameters:
             found = {item.name: item.description for item in section.value}
     return found
 
 
 def _described(parameter: Parameter, bindings: Mapping[str, str], *, open_types: bool) -> Described:
+    if parameter.name.startswith("_"):
+        # pydantic has no such fields, and Prefect no schema for such flows: importing says so.
+        raise Undecided(parameter.name)
     try:
-        if parameter.name.startswith("_"):
-            raise Undecided(parameter.name)
         kind = Any if parameter.annotation is None else _type(_parsed(parameter.annotation), bindings)
         default: Any = ... if parameter.default is None else _literal(parameter.default)
     except Undecided:

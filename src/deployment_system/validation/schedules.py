@@ -39,7 +39,10 @@ def cron_problem(cron: str) -> str | None:
     """What is wrong with a cron expression; None: nothing."""
     fields = cron.split()
     if not cron.startswith("@") and len(fields) != CRON_FIELDS:
-        return f"the cron expression {cron!r} has {len(fields)} fields; it needs {CRON_FIELDS}: minute hour day month weekday"
+        return (
+            f"the cron expression {cron!r} has {len(fields)} fields; it needs {CRON_FIELDS}: "
+            "minute hour day month weekday"
+        )
     if any(field.startswith(_RANDOM_SIGNS) for field in fields):
         return f"the cron expression {cron!r} is random; the server needs a certain time"
     try:

@@ -28,7 +28,7 @@ from deployment_system.deploy.planning import Selection
 @common_options
 @click.pass_obj
 def clean(
-    invocation: Invocation, types: str, only: tuple[str, ...], dry_run: bool, force: bool, **values: Any
+    invocation: Invocation, /, types: str, only: tuple[str, ...], dry_run: bool, force: bool, **values: Any
 ) -> int:
     """Remove the deployments that this project made in the environment."""
     take_common(invocation, values)

@@ -41,6 +41,7 @@ from deployment_system.deploy.pace import DEFAULT_CEILING
 @click.pass_obj
 def deploy(
     invocation: Invocation,
+    /,
     types: str,
     only: tuple[str, ...],
     prune: bool,

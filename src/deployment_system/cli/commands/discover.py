@@ -21,7 +21,7 @@ from deployment_system.discovery import discover as scan
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @common_options
 @click.pass_obj
-def discover(invocation: Invocation, paths: tuple[str, ...], **values: Any) -> int:
+def discover(invocation: Invocation, /, paths: tuple[str, ...], **values: Any) -> int:
     """Find flows without importing them.
 
     Without PATH, where the configuration says; a PATH is a folder or a file.

@@ -13,7 +13,7 @@ from deployment_system.error_handling.error_format import explain_code, explain_
 @click.argument("code")
 @common_options
 @click.pass_obj
-def explain(invocation: Invocation, code: str, **values: Any) -> int:
+def explain(invocation: Invocation, /, code: str, **values: Any) -> int:
     """Say what an error CODE means, with an example and the remedy."""
     take_common(invocation, values)
     entry = explain_code(code)

@@ -14,7 +14,7 @@ from deployment_system.error_handling import ConfigurationError, ErrorCodes, Err
 @click.command()
 @common_options
 @click.pass_obj
-def init(invocation: Invocation, **values: Any) -> int:
+def init(invocation: Invocation, /, **values: Any) -> int:
     """Write a commented deployment-config.yaml here; never over an existing file."""
     take_common(invocation, values)
     file = Path.cwd() / (invocation.config_file or CONFIGURATION_FILE)

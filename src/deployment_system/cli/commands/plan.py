@@ -30,6 +30,7 @@ EXIT_CHANGES = 6
 @click.pass_obj
 def plan(
     invocation: Invocation,
+    /,
     types: str,
     only: tuple[str, ...],
     prune: bool,

@@ -17,7 +17,7 @@ from deployment_system.deploy.status import read_status
 @click.option("--no-import", is_flag=True, help="Never import a file, not even isolated.")
 @common_options
 @click.pass_obj
-def status(invocation: Invocation, no_import: bool, **values: Any) -> int:
+def status(invocation: Invocation, /, no_import: bool, **values: Any) -> int:
     """Show what is deployed, its drift from the source, schedules, health and links."""
     take_common(invocation, values)
     project = open_here(invocation)

@@ -25,7 +25,7 @@ from deployment_system.deploy.project import EXIT_INVALID
 @common_options
 @click.pass_obj
 def validate(
-    invocation: Invocation, paths: tuple[str, ...], check_environment: bool, no_import: bool, **values: Any
+    invocation: Invocation, /, paths: tuple[str, ...], check_environment: bool, no_import: bool, **values: Any
 ) -> int:
     """Check flows, dependencies, parameters, schedules and configuration.
 

@@ -21,10 +21,10 @@ def validation_text(report: Assessment, environment: str) -> str:
     """The flows with what is wrong, and a summary."""
     invalid = report.invalid_flows
     width = max((len(flow.name) for flow in report.flows), default=0)
-    lines = [
-        f"{'✗' if flow.name in invalid or flow.file in report.unreadable else '✓'} {flow.name:<{width}}  {flow.file}"
-        for flow in report.flows
-    ]
+    lines = []
+    for flow in report.flows:
+        wrong = flow.name in invalid or flow.file in report.unreadable
+        lines.append(f"{'✗' if wrong else '✓'} {flow.name:<{width}}  {flow.file}")
     verdict = "valid" if report.valid else "invalid"
     lines.append(
         f"environment {environment}: {verdict}; {len(report.flows)} flow(s), "

@@ -1,0 +1,1 @@
+"""From declarations to a plan, and from a plan to the server: the transaction."""
