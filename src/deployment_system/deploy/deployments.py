@@ -146,7 +146,7 @@ def same_value(name: str, desired: Any, actual: Any) -> bool:
     if name == "parameter_openapi_schema":
         return _schema(desired) == _schema(actual)
     if name in ("job_variables", "parameters", "pull_steps"):
-        return (desired or None) == (actual or None)
+        return bool((desired or None) == (actual or None))
     return bool(desired == actual)
 
 

@@ -13,7 +13,7 @@ from deployment_system.cli.output import write_result
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @common_options
 @click.pass_context
-def completion(context: click.Context, shell: str, **values: Any) -> int:
+def completion(context: click.Context, /, shell: str, **values: Any) -> int:
     """Print the completion script of a shell; for bash: eval "$(deployment-cli completion bash)"."""
     invocation = context.find_object(Invocation) or Invocation()
     take_common(invocation, values)
