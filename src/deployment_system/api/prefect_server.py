@@ -206,6 +206,32 @@ class PrefectServer:
         """Deletes a schedule; one that is gone already is as good."""
         self._delete(f"/deployments/{deployment_id}/schedules/{schedule_id}", context)
 
+    def ensure_process_pool(self, name: str) -> bool:
+        """Makes a work pool of type `process` from the server's own template where there is none of that
+        name; True where it was made. One that another caller makes at the same moment is as good."""
+        context = ErrorContext(operation="create a work pool", work_pool=name)
+        if self._read_or_none(f"/work_pools/{_quoted(name)}", "read a work pool") is not None:
+            return False
+        kinds = self._call("GET", "/collections/views/aggregate-worker-metadata", None, context)
+        template = kinds["prefect"]["process"]["default_base_job_configuration"]
+        body = {"name": name, "type": "process", "base_job_template": template}
+        try:
+            self._call("POST", "/work_pools/", body, context)
+        except PrefectAPIError as error:
+            if error.context.extra.get("status") != httpx.codes.CONFLICT:
+                raise
+            return False
+        return True
+
+    def answers_null_fields(self) -> bool:
+        """Whether the server takes null in a body; with fastapi 0.151 to 0.154 it answers 422."""
+        context = ErrorContext(operation="look for a known fault of the server")
+        answer = self._send("POST", "/flows/filter", {"flows": None, "limit": 1}, context)
+        if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+            return False
+        self._raise_for_status(answer, context)
+        return True
+
     # -- how it is sent --------------------------------------------------------------------------
 
     def _has_schedule(self, deployment_id: str, slug: str) -> bool:

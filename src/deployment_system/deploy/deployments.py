@@ -144,7 +144,7 @@ def same_value(name: str, desired: Any, actual: Any) -> bool:
     if name == "tags":
         return sorted(desired or []) == sorted(actual or [])
     if name == "parameter_openapi_schema":
-        return _schema(desired) == _schema(actual)
+        return bool(_schema(desired) == _schema(actual))
     if name in ("job_variables", "parameters", "pull_steps"):
         return bool((desired or None) == (actual or None))
     return bool(desired == actual)

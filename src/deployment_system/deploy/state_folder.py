@@ -31,6 +31,11 @@ class StateFolder:
         """Parameter schemas by content."""
         return self.path / "parameter-schemas"
 
+    @property
+    def local_server(self) -> Path:
+        """Where `up` keeps the local server's database, logs and process ids."""
+        return self.path / "local"
+
     def make(self) -> None:
         """Makes the folder where there is none. Raises STATE_UNUSABLE."""
         try:

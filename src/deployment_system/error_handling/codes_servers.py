@@ -217,6 +217,24 @@ SERVER_ENTRIES: tuple[CodeEntry, ...] = (
         ),
     ),
     CodeEntry(
+        ErrorCodes.WORK_POOL_NOT_READY,
+        title="Nobody takes work from the work pool",
+        category=ErrorCategory.PREFECT_API,
+        severity=ErrorSeverity.MEDIUM,
+        retryable=False,
+        explanation=(
+            "The work pool is paused, or no worker polls it. What is deployed to it stays scheduled and "
+            "never runs."
+        ),
+        remedies=(
+            Remedy(
+                "`prefect worker start --pool NAME`, or `deployment-cli up` for a local one.",
+                Confidence.PROBABLE,
+            ),
+        ),
+        example="work pool 'default-pool' has no worker that is online: nothing that is deployed would run",
+    ),
+    CodeEntry(
         ErrorCodes.LOCAL_SERVER_START_FAILED,
         title="The local Prefect server did not start",
         category=ErrorCategory.PREFECT_API,

@@ -136,6 +136,7 @@ class ErrorCodes(StrEnum):
     PREFECT_SERVER_INCOMPATIBLE = auto()
     WORK_POOL_NOT_FOUND = auto()
     WORK_POOL_TYPE_MISMATCH = auto()
+    WORK_POOL_NOT_READY = auto()
     LOCAL_SERVER_START_FAILED = auto()
     LOCAL_PORT_IN_USE = auto()
     # deployment

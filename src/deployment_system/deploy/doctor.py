@@ -1,0 +1,211 @@
+"""Is everything there that a deployment needs? One check after the other, each failure with its remedy."""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from packaging.version import Version
+
+from deployment_system.api.prefect_server import PrefectServer
+from deployment_system.deploy.problems import ProblemsFound
+from deployment_system.deploy.project import Project, open_project
+from deployment_system.error_handling import (
+    ConfigurationError,
+    DeploymentError,
+    DeploymentSystemError,
+    ErrorCodes,
+    ErrorContext,
+    PrefectAPIError,
+)
+
+BREAKING_FASTAPI = Version("0.151")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question with its answer."""
+
+    name: str
+    message: str
+    error: DeploymentSystemError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is wrong there."""
+        return self.error is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "name": self.name,
+            "ok": self.ok,
+            "message": self.message,
+            "error_code": str(self.error.error_code) if self.error else None,
+            "remediation": self.error.remediation if self.error else [],
+        }
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """All answers."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """No check failed."""
+        return all(check.ok for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the JSON output of `doctor` shows it."""
+        return {"healthy": self.healthy, "checks": [check.to_dict() for check in self.checks]}
+
+
+def run_checks(
+    start: Path, *, config_file: Path | None, environment: str | None, environ: Mapping[str, str]
+) -> DoctorReport:
+    """Every check that can be made; what cannot be reached after a failure is left out."""
+    return DoctorReport(tuple(_checks(start, config_file, environment, environ)))
+
+
+def _checks(
+    start: Path, config_file: Path | None, environment: str | None, environ: Mapping[str, str]
+) -> Iterator[Check]:
+    yield _installation()
+    yield _fastapi()
+    try:
+        project = open_project(start, config_file=config_file, environment=environment, environ=environ)
+    except ProblemsFound as problems:
+        for error in problems.errors:
+            yield _failed("configuration", error)
+        return
+    what = "deployment-config.yaml" if project.configured else "defaults (no deployment-config.yaml)"
+    yield Check("configuration", f"{what}, environment {project.environment_name}")
+    for warning in project.warnings:
+        if warning.error_code == ErrorCodes.SERVER_URL_DIFFERS:
+            yield _failed("server", warning)
+    yield _state(project)
+    yield from _server(project)
+
+
+def _failed(name: str, error: DeploymentSystemError) -> Check:
+    return Check(name, error.message, error)
+
+
+def _installation() -> Check:
+    running = ".".join(map(str, sys.version_info[:3]))
+    return Check("installation", f"Python {running}, Prefect {version('prefect')}")
+
+
+def _fastapi() -> Check:
+    try:
+        installed = version("fastapi")
+    except PackageNotFoundError as missing:
+        return _failed(
+            "fastapi",
+            ConfigurationError(
+                "fastapi is not installed here: a local server cannot start",
+                error_code=ErrorCodes.PREFECT_SERVER_INCOMPATIBLE,
+                cause=missing,
+            ),
+        )
+    if Version(installed) >= BREAKING_FASTAPI:
+        return _failed(
+            "fastapi",
+            ConfigurationError(
+                f"fastapi {installed} is installed here, with which a Prefect server does not work",
+                error_code=ErrorCodes.PREFECT_SERVER_INCOMPATIBLE,
+            ),
+        )
+    return Check("fastapi", f"fastapi {installed}")
+
+
+def _state(project: Project) -> Check:
+    try:
+        project.state.make()
+        with tempfile.TemporaryFile(dir=project.state.path):
+            pass
+    except DeploymentSystemError as error:
+        return _failed("state", error)
+    except OSError as error:
+        unusable = DeploymentError(
+            f"the state folder {project.state.path.name} cannot be written: {error.strerror or error}",
+            error_code=ErrorCodes.STATE_UNUSABLE,
+            cause=error,
+        )
+        return _failed("state", unusable)
+    return Check("state", f"{project.state.path.name}/ is writable")
+
+
+def _server(project: Project) -> Iterator[Check]:
+    with project.connect() as server:
+        try:
+            found = server.version()
+            yield Check("server", f"{server.url} answers, version {found}")
+            yield _null_fields(server)
+            yield from _pools(project, server)
+        except PrefectAPIError as error:
+            yield _failed("server", error)
+
+
+def _null_fields(server: PrefectServer) -> Check:
+    if server.answers_null_fields():
+        return Check("server's fastapi", "takes fields that are null")
+    return _failed(
+        "server's fastapi",
+        PrefectAPIError(
+            "the server answers 422 to a field that is null: its fastapi is 0.151 or later",
+            error_code=ErrorCodes.PREFECT_SERVER_INCOMPATIBLE,
+        ),
+    )
+
+
+def _pools(project: Project, server: PrefectServer) -> Iterator[Check]:
+    name = project.environment.work_pools.python
+    pools = {pool["name"]: pool for pool in server.work_pools()}
+    pool = pools.get(name)
+    context = ErrorContext(environment=project.environment_name, work_pool=name)
+    if pool is None:
+        known = ", ".join(sorted(pools)) or "none"
+        yield _failed(
+            "work pool",
+            PrefectAPIError(
+                f"there is no work pool {name!r} on the server; it has: {known}",
+                error_code=ErrorCodes.WORK_POOL_NOT_FOUND,
+                context=context,
+            ),
+        )
+        return
+    if pool["type"] != "process":
+        yield _failed(
+            "work pool",
+            PrefectAPIError(
+                f"work pool {name!r} is of type {pool['type']!r}; process deployments need 'process'",
+                error_code=ErrorCodes.WORK_POOL_TYPE_MISMATCH,
+                context=context,
+            ),
+        )
+        return
+    online = [item for item in server.workers(name) if item.get("status") == "ONLINE"]
+    if pool.get("is_paused") or not online:
+        why = "is paused" if pool.get("is_paused") else "has no worker that is online"
+        remedy = (
+            f"prefect work-pool resume {name}"
+            if pool.get("is_paused")
+            else f"prefect worker start --pool {name}"
+        )
+        yield _failed(
+            "work pool",
+            PrefectAPIError(
+                f"work pool {name!r} {why}: nothing that is deployed would run",
+                error_code=ErrorCodes.WORK_POOL_NOT_READY,
+                context=context,
+                remediation=[f"`{remedy}`"],
+            ),
+        )
+        return
+    yield Check("work pool", f"{name!r} has {len(online)} worker(s) online")
