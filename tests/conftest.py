@@ -27,7 +27,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Marks a test that uses the server, so that its report says so."""
     if "prefect_server" in getattr(item, "fixturenames", ()):
-        item.extra_keyword_matches.add("prefect_server")
+        item.keywords["prefect_server"] = True
 
 
 def free_port() -> int:

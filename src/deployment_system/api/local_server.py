@@ -103,7 +103,7 @@ def _settings(environ: Mapping[str, str], folder: Path, url: str) -> dict[str, s
         "PREFECT_API_URL": url,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS,
-        "PREFECT_UI_API_URL": url,
+        "PREFECT_SERVER_UI_API_URL": url,
         "DO_NOT_TRACK": "1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', '')}",
     }

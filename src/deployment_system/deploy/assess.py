@@ -32,6 +32,7 @@ from deployment_system.validation import (
     check_deployment_name,
     check_flow_names,
     check_parameters,
+    check_required,
     check_schedule,
     parameter_schemas,
 )
@@ -314,6 +315,7 @@ def _declaration_errors(
         yield from check_parameters(
             parameters, candidate.flow, schema, places.get(f"schedules.{index}.parameters") or place
         )
+        yield from check_required(parameters, candidate.flow, schema, place)
         if schedule.slug in slugs:
             yield ValidationError(
                 f"two schedules have the slug {schedule.slug!r}; each needs its own",

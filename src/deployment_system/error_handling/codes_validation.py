@@ -153,7 +153,7 @@ VALIDATION_ENTRIES: tuple[CodeEntry, ...] = (
         ErrorCodes.PARAMETER_MISSING,
         title="A scheduled run would lack a parameter",
         category=ErrorCategory.VALIDATION,
-        severity=ErrorSeverity.MEDIUM,
+        severity=ErrorSeverity.HIGH,
         retryable=False,
         explanation=(
             "The flow has a parameter without a default, nothing gives it a value, and the "

@@ -4,7 +4,7 @@ from deployment_system.validation.dependencies import DependencyReport, check_de
 from deployment_system.validation.job_variables import check_job_variables
 from deployment_system.validation.names import check_deployment_name, check_flow_names
 from deployment_system.validation.parameter_schema import SchemaResult, parameter_schemas
-from deployment_system.validation.parameter_values import check_parameters
+from deployment_system.validation.parameter_values import check_parameters, check_required
 from deployment_system.validation.schedules import check_schedule
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "check_flow_names",
     "check_job_variables",
     "check_parameters",
+    "check_required",
     "check_schedule",
     "parameter_schemas",
 ]

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from deployment_system.error_handling import ErrorCodes, FlowDiscoveryError
-from deployment_system.validation import import_child
 
 PASSED_ON = frozenset(
     {
@@ -30,6 +29,9 @@ PASSED_ON = frozenset(
 )
 """The variables that the child gets; all others may hold secrets."""
 
+IMPORT_CHILD = Path(__file__).with_name("import_child.py")
+"""Run, never imported: it is the one file that imports Prefect."""
+
 NOWHERE = "http://127.0.0.1:9/api"
 """The discard port: a file that calls a server while it is imported is refused at once."""
 
@@ -43,7 +45,7 @@ def import_files(
     read_end, write_end = os.pipe()
     with tempfile.TemporaryDirectory(prefix="deployment-import-") as home:
         child = subprocess.Popen(
-            [sys.executable, import_child.__file__, str(write_end)],
+            [sys.executable, str(IMPORT_CHILD), str(write_end)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -27,6 +27,26 @@ def check_parameters(
     return tuple(errors)
 
 
+def check_required(
+    parameters: Mapping[str, Any], flow: Flow, schema: Mapping[str, Any] | None, place: ErrorContext
+) -> tuple[ValidationError, ...]:
+    """Parameters that every scheduled run would lack."""
+    required = [item.name for item in flow.parameters if item.required]
+    if not flow.signature_known:
+        required = list((schema or {}).get("required", ()))
+    missing = [name for name in required if name not in parameters]
+    if not missing:
+        return ()
+    names = ", ".join(map(repr, missing))
+    return (
+        ValidationError(
+            f"flow {flow.name!r} needs a value for {names}, and its schedule gives none",
+            error_code=ErrorCodes.PARAMETER_MISSING,
+            context=place.extended(flow_name=flow.name, parameter=missing[0]),
+        ),
+    )
+
+
 def _unknown(name: str, known: set[str], flow: Flow, place: ErrorContext) -> ValidationError:
     near = difflib.get_close_matches(name, known, n=1)
     listed = ", ".join(sorted(known)) or "none"
