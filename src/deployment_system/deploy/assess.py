@@ -305,28 +305,36 @@ def _declaration_errors(
     candidate: _Candidate, declared: DesiredDeployment, schema: Mapping[str, Any] | None
 ) -> Iterator[DeploymentSystemError]:
     settings: Any = candidate.prefect or candidate.settings
-    places = settings.places
-    yield from check_deployment_name(declared.name, places.get("deployment_name") or declared.place)
+
+    def place_of(name: str) -> ErrorContext:
+        """Of the longest known beginning of the name: `parameters.limit`, else `parameters`."""
+        while name:
+            found: ErrorContext | None = settings.places.get(name)
+            if found is not None:
+                return found
+            name = name.rpartition(".")[0]
+        return declared.place
+
+    flow, given = candidate.flow, declared.fields["parameters"]
+    yield from check_deployment_name(declared.name, place_of("deployment_name"))
+    yield from check_parameters(given, flow, schema, lambda name: place_of(f"parameters.{name}"))
     slugs: set[str] = set()
     for index, schedule in enumerate(settings.schedules or ()):
-        place = places.get(f"schedules.{index}") or declared.place
-        yield from check_schedule(schedule, place)
-        parameters = {**declared.fields["parameters"], **schedule.parameters}
+        at = f"schedules.{index}"
+        yield from check_schedule(schedule, lambda key, at=at: place_of(f"{at}.{key}"))
+        own = schedule.parameters
         yield from check_parameters(
-            parameters, candidate.flow, schema, places.get(f"schedules.{index}.parameters") or place
+            own, flow, schema, lambda name, at=at: place_of(f"{at}.parameters.{name}")
         )
-        yield from check_required(parameters, candidate.flow, schema, place)
+        yield from check_required({**given, **own}, flow, schema, place_of(at))
         if schedule.slug in slugs:
             yield ValidationError(
                 f"two schedules have the slug {schedule.slug!r}; each needs its own",
                 error_code=ErrorCodes.SCHEDULE_INVALID,
-                context=place,
+                context=place_of(f"{at}.slug"),
             )
         if schedule.slug:
             slugs.add(schedule.slug)
-    yield from check_parameters(
-        declared.fields["parameters"], candidate.flow, schema, places.get("parameters") or declared.place
-    )
 
 
 def _without_duplicates(desired: Sequence[DesiredDeployment], problems: _Problems) -> list[DesiredDeployment]:

@@ -131,6 +131,6 @@ def _encoding_error(
     return FlowDiscoveryError(
         f"{file.name} {what}",
         error_code=ErrorCodes.FLOW_FILE_ENCODING_INVALID,
-        context=ErrorContext(file_path=file.name, line_number=line, operation="discover"),
+        context=ErrorContext(file_path=file.name, line_number=line or 1, operation="discover"),
         cause=cause,
     )

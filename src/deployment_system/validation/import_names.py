@@ -100,7 +100,9 @@ WELL_KNOWN: dict[str, tuple[str, ...]] = {
 first. Written by hand from what the distributions say of themselves. What is installed is never looked
 up here: its own metadata says what it brings."""
 
-NAMESPACES = frozenset({"google", "google.cloud", "azure", "azure.storage", "zope", "jaraco", "opentelemetry"})
+NAMESPACES = frozenset(
+    {"google", "google.cloud", "azure", "azure.storage", "zope", "jaraco", "opentelemetry"}
+)
 """Packages that many distributions share: one more part of the name is needed to tell which."""
 
 REMOVED_FROM_STANDARD_LIBRARY: dict[str, tuple[int, int]] = {

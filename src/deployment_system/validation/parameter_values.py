@@ -1,7 +1,7 @@
 """Parameters of runs against the flow that takes them."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from deployment_system.discovery import Flow
@@ -10,20 +10,23 @@ from deployment_system.validation.job_variables import has_template
 
 
 def check_parameters(
-    parameters: Mapping[str, Any], flow: Flow, schema: Mapping[str, Any] | None, place: ErrorContext
+    parameters: Mapping[str, Any],
+    flow: Flow,
+    schema: Mapping[str, Any] | None,
+    place_of: Callable[[str], ErrorContext],
 ) -> tuple[ValidationError, ...]:
     """Names that the flow does not take, and values that its types refuse. Values with a `{{ … }}` are
-    filled in at run time and not looked at."""
+    filled in at run time and not looked at. `place_of` says where a parameter is given."""
     properties = (schema or {}).get("properties")
     known = set(properties) if properties is not None else {item.name for item in flow.parameters}
     takes_any = any(parameter.kind == "var_keyword" for parameter in flow.parameters)
     errors = []
     for name in parameters:
         if name not in known and not takes_any:
-            errors.append(_unknown(name, known, flow, place))
+            errors.append(_unknown(name, known, flow, place_of(name)))
     fixed = {name: value for name, value in parameters.items() if name in known and not has_template(value)}
     if schema is not None and fixed:
-        errors.extend(_wrong_values(fixed, schema, flow, place))
+        errors.extend(_wrong_values(fixed, schema, flow, place_of))
     return tuple(errors)
 
 
@@ -59,7 +62,10 @@ def _unknown(name: str, known: set[str], flow: Flow, place: ErrorContext) -> Val
 
 
 def _wrong_values(
-    values: Mapping[str, Any], schema: Mapping[str, Any], flow: Flow, place: ErrorContext
+    values: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    flow: Flow,
+    place_of: Callable[[str], ErrorContext],
 ) -> list[ValidationError]:
     import jsonschema
 
@@ -72,7 +78,7 @@ def _wrong_values(
             ValidationError(
                 f"the parameter {name!r} of flow {flow.name!r} does not fit its type: {problem.message}",
                 error_code=ErrorCodes.PARAMETER_INVALID,
-                context=place.extended(flow_name=flow.name, parameter=name),
+                context=place_of(name).extended(flow_name=flow.name, parameter=name),
             )
         )
     return errors

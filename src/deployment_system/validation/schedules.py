@@ -1,6 +1,7 @@
 """Schedules, judged before the server does."""
 
 import difflib
+from collections.abc import Callable
 from zoneinfo import ZoneInfo, available_timezones
 
 from croniter import croniter
@@ -14,25 +15,31 @@ _RANDOM_SIGNS = ("R", "r")
 """Prefect refuses croniter's random expressions, as a schedule would mean another time at every look."""
 
 
-def check_schedule(schedule: Schedule, place: ErrorContext) -> tuple[ValidationError, ...]:
-    """What the server would refuse, or what would never run as meant."""
+def check_schedule(
+    schedule: Schedule, place_of: Callable[[str], ErrorContext]
+) -> tuple[ValidationError, ...]:
+    """What the server would refuse, or what would never run as meant. `place_of` says where a key of
+    the schedule stands."""
     errors = []
-    problem = _timing_problem(schedule)
+    kind, problem = _timing_problem(schedule)
     if problem:
-        errors.append(ValidationError(problem, error_code=ErrorCodes.SCHEDULE_INVALID, context=place))
+        errors.append(
+            ValidationError(problem, error_code=ErrorCodes.SCHEDULE_INVALID, context=place_of(kind))
+        )
     if schedule.timezone is not None and not _is_timezone(schedule.timezone):
-        errors.append(_unknown_timezone(schedule.timezone, place))
+        errors.append(_unknown_timezone(schedule.timezone, place_of("timezone")))
     return tuple(errors)
 
 
-def _timing_problem(schedule: Schedule) -> str | None:
+def _timing_problem(schedule: Schedule) -> tuple[str, str | None]:
+    """The key that says when, and what is wrong with it."""
     if schedule.cron is not None:
-        return cron_problem(schedule.cron)
-    if schedule.interval is not None and schedule.interval <= 0:
-        return f"the interval is {schedule.interval:g} s; it must be more than 0"
+        return "cron", cron_problem(schedule.cron)
     if schedule.rrule is not None:
-        return _rrule_problem(schedule.rrule)
-    return None
+        return "rrule", _rrule_problem(schedule.rrule)
+    if schedule.interval is not None and schedule.interval <= 0:
+        return "interval", f"the interval is {schedule.interval:g} s; it must be more than 0"
+    return "interval", None
 
 
 def cron_problem(cron: str) -> str | None:
