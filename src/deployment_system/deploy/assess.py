@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -315,17 +316,18 @@ def _declaration_errors(
             name = name.rpartition(".")[0]
         return declared.place
 
+    def place_in(above: str, name: str) -> ErrorContext:
+        return place_of(f"{above}.{name}")
+
     flow, given = candidate.flow, declared.fields["parameters"]
     yield from check_deployment_name(declared.name, place_of("deployment_name"))
-    yield from check_parameters(given, flow, schema, lambda name: place_of(f"parameters.{name}"))
+    yield from check_parameters(given, flow, schema, partial(place_in, "parameters"))
     slugs: set[str] = set()
     for index, schedule in enumerate(settings.schedules or ()):
         at = f"schedules.{index}"
-        yield from check_schedule(schedule, lambda key, at=at: place_of(f"{at}.{key}"))
+        yield from check_schedule(schedule, partial(place_in, at))
         own = schedule.parameters
-        yield from check_parameters(
-            own, flow, schema, lambda name, at=at: place_of(f"{at}.parameters.{name}")
-        )
+        yield from check_parameters(own, flow, schema, partial(place_in, f"{at}.parameters"))
         yield from check_required({**given, **own}, flow, schema, place_of(at))
         if schedule.slug in slugs:
             yield ValidationError(
