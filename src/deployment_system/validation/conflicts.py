@@ -1,25 +1,36 @@
-"""Requirements that contradict each other, or what is installed. Only what is certain is reported."""
+"""Requirements that contradict each other, what is installed, or what the installed ones need.
+
+Only what is certain is reported.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from deployment_system.error_handling import ErrorCodes, ErrorContext, ErrorSeverity, ValidationError
-from deployment_system.validation.declared import Declaration, Declared
+from deployment_system.validation.declarations import Declaration, Strength
+from deployment_system.validation.declared import Declared
 from deployment_system.validation.installed import Installed
+
+_HIGHEST = 999999
+"""Stands for "any number above": no release has it."""
+
+_ByName = Mapping[str, Sequence[Declaration]]
 
 
 def conflicts(declared: Declared, installed: Installed) -> tuple[ValidationError, ...]:
-    """Pairs of requirements that no version fits, and installed versions that are not as declared."""
+    """Pairs of requirements that no version fits, installed versions that are not as declared, and
+    versions that installed packages cannot work with."""
     by_name: defaultdict[str, list[Declaration]] = defaultdict(list)
     for item in declared.declarations:
-        if item.requirement is not None and item.requirement.specifier:
+        if item.specifier and item.excluded_by is None:
             by_name[item.name].append(item)
     return (
         *(error for name, same in by_name.items() for error in _among(name, same)),
         *(error for name, same in by_name.items() for error in _installed(name, same, installed)),
+        *_needs_of_others(declared, by_name, installed),
     )
 
 
@@ -31,58 +42,86 @@ def exclude_each_other(first: SpecifierSet, second: SpecifierSet) -> bool:
 
 
 def _candidates(specifiers: SpecifierSet) -> Iterator[Version]:
+    yield Version("0")
+    yield Version(str(_HIGHEST))
     for specifier in specifiers:
         try:
             version = Version(specifier.version.removesuffix(".*"))
         except InvalidVersion:
+            # `===` compares texts; a text that is no version has no neighbours.
             continue
-        release = version.release
         yield version
-        yield Version(".".join(map(str, (*release, 0, 0, 1))))
-        yield Version(".".join(map(str, (*release[:-1], release[-1] + 1))))
-        yield Version(str(version) + ".dev0") if not version.is_prerelease else version
-        for index in range(len(release)):
-            if release[index] > 0:
-                below = (
-                    *release[:index],
-                    release[index] - 1,
-                    *([999999] * (len(release) - index - 1)),
-                    999999,
-                )
-                yield Version(".".join(map(str, below)))
-    yield Version("0")
-    yield Version("999999")
+        if not version.is_prerelease:
+            yield Version(f"{version.public}.dev0")
+        yield from _neighbours(version.epoch, version.release)
 
 
-def _among(name: str, same: list[Declaration]) -> Iterator[ValidationError]:
+def _neighbours(epoch: int, release: tuple[int, ...]) -> Iterator[Version]:
+    above = [(*release, 0, 0, 1), (*release[:-1], release[-1] + 1)]
+    below = [
+        (*release[:index], release[index] - 1, *([_HIGHEST] * (len(release) - index)))
+        for index in range(len(release))
+        if release[index] > 0
+    ]
+    for numbers in (*above, *below):
+        yield Version(f"{epoch}!{'.'.join(map(str, numbers))}")
+
+
+def _among(name: str, same: Sequence[Declaration]) -> Iterator[ValidationError]:
     for index, first in enumerate(same):
         for second in same[index + 1 :]:
-            if first.requirement is None or second.requirement is None:
+            if first.strength is second.strength is Strength.OPTIONAL:
+                # Two extras need never be installed together.
                 continue
-            if exclude_each_other(first.requirement.specifier, second.requirement.specifier):
+            if first.specifier and second.specifier and exclude_each_other(first.specifier, second.specifier):
                 yield _conflict(
-                    f"{_place(first)} asks for {name}{first.requirement.specifier}, "
-                    f"{_place(second)} for {name}{second.requirement.specifier}: no version fits both",
+                    f"{first.place} asks for {name}{first.specifier}, "
+                    f"{second.place} for {name}{second.specifier}: no version fits both",
                     second,
                     ErrorSeverity.MEDIUM,
                 )
 
 
-def _installed(name: str, same: list[Declaration], installed: Installed) -> Iterator[ValidationError]:
+def _installed(name: str, same: Sequence[Declaration], installed: Installed) -> Iterator[ValidationError]:
     found = installed.version(name)
     if found is None:
         return
     for item in same:
-        if item.requirement is not None and not item.requirement.specifier.contains(found, prereleases=True):
+        if item.specifier and not item.specifier.contains(found, prereleases=True):
             yield _conflict(
-                f"{_place(item)} asks for {name}{item.requirement.specifier}, and {found} is installed here",
+                f"{item.place} asks for {name}{item.specifier}, and {found} is installed here",
                 item,
                 ErrorSeverity.LOW,
             )
 
 
-def _place(item: Declaration) -> str:
-    return f"{item.file}:{item.line}" if item.line else item.file
+def _needs_of_others(declared: Declared, by_name: _ByName, installed: Installed) -> Iterator[ValidationError]:
+    """What is declared, against what the other declared packages need in the versions installed here."""
+    places = {item.name: item for item in reversed(declared.declarations) if item.declares}
+    for name in sorted({*places, "prefect"}):
+        own = by_name.get(name, ())
+        version = installed.version(name)
+        if version is None or any(not item.specifier.contains(version, prereleases=True)
+                                  for item in own if item.specifier):  # fmt: skip
+            # Another version will be installed, and its needs are not known here.
+            continue
+        for needed, specifier in installed.needs(name):
+            for item in by_name.get(needed, ()):
+                if item.specifier and exclude_each_other(item.specifier, specifier):
+                    yield _conflict(
+                        f"{item.place} asks for {needed}{item.specifier}, and {name} {version} "
+                        f"needs {needed}{specifier}: no version fits both",
+                        item,
+                        ErrorSeverity.MEDIUM,
+                    )
+            there = installed.version(needed)
+            if there and name in places and not specifier.contains(there, prereleases=True):
+                yield _conflict(
+                    f"{name} {version}, which {places[name].place} asks for, needs {needed}{specifier}, "
+                    f"and {there} is installed here",
+                    places[name],
+                    ErrorSeverity.LOW,
+                )
 
 
 def _conflict(text: str, item: Declaration, severity: ErrorSeverity) -> ValidationError:
@@ -90,5 +129,5 @@ def _conflict(text: str, item: Declaration, severity: ErrorSeverity) -> Validati
         text,
         error_code=ErrorCodes.DEPENDENCY_CONFLICT,
         severity=severity,
-        context=ErrorContext(file_path=item.file, line_number=item.line, operation="check requirements"),
+        context=ErrorContext(file_path=item.file, line_number=item.line or 1, operation="check requirements"),
     )

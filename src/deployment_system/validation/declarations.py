@@ -91,9 +91,7 @@ class Reading:
             return
         self.add(requirement, line, strength)
 
-    def add_name(
-        self, name: str, line: int | None, strength: Strength, specifier: str | None = None
-    ) -> None:
+    def add_name(self, name: str, line: int | None, strength: Strength, specifier: str | None = None) -> None:
         """Notes a distribution, with its versions as far as they can be understood."""
         self.declarations.append(
             Declaration(canonicalize_name(name), self.file, line, strength, _specifiers(specifier))

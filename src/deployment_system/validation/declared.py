@@ -1,35 +1,38 @@
-"""What a repository declares to need: requirements files, pyproject.toml, setup.cfg, lock files and the
-like, each requirement with its place."""
+"""What a repository declares to need: every file that declares something, read and put together."""
 
-import ast
-import configparser
-import re
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from deployment_system.error_handling import ErrorCodes, ErrorContext, ErrorSeverity, ValidationError
+from deployment_system.validation.declarations import Declaration, Problem, Reading, Strength
+from deployment_system.validation.declared_projects import (
+    read_conda,
+    read_inline,
+    read_lock,
+    read_pipfile,
+    read_pyproject,
+    read_setup_cfg,
+    read_setup_py,
+)
+from deployment_system.validation.requirement_lines import LineKind, requirement_lines
 
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
-_EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
-LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock")
+Parse = Callable[[str, str], Reading]
 
+_DEVELOPMENT_WORDS = ("dev", "test", "doc", "lint")
+"""A requirements file with one of these in its name is most likely not installed where flows run."""
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
-    """One requirement with its place."""
-
-    name: str
-    """Canonical name of the distribution."""
-    requirement: Requirement | None
-    """None where only the name is known."""
-    file: str
-    line: int | None
+_PROJECT_FILES: dict[str, Parse] = {
+    "pyproject.toml": read_pyproject,
+    "setup.cfg": read_setup_cfg,
+    "setup.py": read_setup_py,
+    "Pipfile": read_pipfile,
+    "environment.yml": read_conda,
+    "environment.yaml": read_conda,
+    "uv.lock": read_lock,
+    "poetry.lock": read_lock,
+    "pdm.lock": read_lock,
+}
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,11 @@ class Declared:
     warnings: tuple[ValidationError, ...] = ()
     files: tuple[str, ...] = ()
     """The files that were read, relative to the repository's root."""
-    locked: frozenset[str] = frozenset()
-    """Names that a lock file lists, which may be needed only by others."""
 
     @property
     def names(self) -> frozenset[str]:
-        """Canonical names of what is declared."""
-        return frozenset(item.name for item in self.declarations)
+        """Canonical names of what will be there, as far as the files say."""
+        return frozenset(item.name for item in self.declarations if item.declares)
 
 
 @dataclass
@@ -55,137 +56,52 @@ class _Reader:
     declarations: list[Declaration] = field(default_factory=list)
     warnings: list[ValidationError] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
-    locked: set[str] = field(default_factory=set)
-    seen: set[Path] = field(default_factory=set)
+    seen: set[tuple[Path, bool]] = field(default_factory=set)
 
     def folder(self, folder: Path) -> None:
         """Reads every file of a folder that declares something."""
-        for pattern in ("requirements*.txt", "requirements*.in", "requirements/*.txt", "requirements/*.in"):
+        for pattern, parse in _PATTERNS.items():
             for file in sorted(folder.glob(pattern)):
-                self.requirements_file(file)
-        self._file(folder / "pyproject.toml", self._pyproject)
-        self._file(folder / "setup.cfg", self._setup_cfg)
-        self._file(folder / "setup.py", self._setup_py)
-        self._file(folder / "Pipfile", self._pipfile)
-        for name in ("environment.yml", "environment.yaml"):
-            self._file(folder / name, self._conda)
-        for name in LOCK_FILES:
-            self._file(folder / name, self._lock)
+                self.file(file, parse)
+        for name, parse in _PROJECT_FILES.items():
+            self.file(folder / name, parse)
 
-    def requirements_file(self, file: Path) -> None:
-        """A requirements file in pip's format, with the files that it includes."""
-        self._file(file, self._requirements)
-
-    def _file(self, file: Path, read: Any) -> None:
-        if file in self.seen or not file.is_file():
+    def file(self, file: Path, parse: Parse) -> None:
+        """Reads a file once, with those that it includes."""
+        key = (file.resolve(), parse is read_constraints)
+        if key in self.seen or not file.is_file():
             return
-        self.seen.add(file)
+        self.seen.add(key)
         shown = self._shown(file)
+        self.files.append(shown)
         try:
             text = file.read_text(encoding="utf-8-sig")
-            read(file, text, shown)
-        except (
-            OSError,
-            UnicodeDecodeError,
-            tomllib.TOMLDecodeError,
-            configparser.Error,
-            SyntaxError,
-        ) as error:
-            self._warn(f"{shown} cannot be read: {error}", shown, getattr(error, "lineno", None))
-        self.files.append(shown)
-
-    def _requirements(self, file: Path, text: str, shown: str) -> None:
-        for number, line in _logical_lines(text):
-            if line.startswith(("-r", "--requirement", "-c", "--constraint")):
-                included = (
-                    re.split(r"[\s=]+", line, maxsplit=1)[-1].removeprefix("-r").removeprefix("-c").strip()
-                )
-                target = file.parent / included
-                if not target.is_file():
-                    self._warn(f"{shown} includes {included!r}, which is not there", shown, number)
-                self.requirements_file(target)
-            elif line.startswith(("-e", "--editable")):
-                self._editable(line, shown, number)
-            elif not line.startswith("-"):
-                self._requirement(re.split(r"\s--?[a-z]", line)[0], shown, number)
-
-    def _editable(self, line: str, shown: str, number: int) -> None:
-        if found := _EGG.search(line):
-            self._named(found[1], shown, number)
-
-    def _requirement(self, text: str, shown: str, line: int | None) -> None:
-        text = text.split(" #")[0].strip()
-        if not text:
+        except (OSError, UnicodeDecodeError) as error:
+            self._warn(shown, Problem(f"cannot be read: {error}"))
             return
-        if "://" in text and "@" not in text.split("://")[0]:
-            if found := _EGG.search(text):
-                self._named(found[1], shown, line)
-            return
-        if text.startswith((".", "/")) or text.endswith((".whl", ".tar.gz", ".zip")):
-            return
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement as error:
-            self._warn(f"{shown}: {text!r} is not a requirement: {str(error).splitlines()[0]}", shown, line)
-            return
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            self.declarations.append(
-                Declaration(canonicalize_name(requirement.name), requirement, shown, line)
-            )
+        reading = parse(text, shown)
+        self.declarations.extend(reading.declarations)
+        for problem in reading.problems:
+            self._warn(shown, problem)
+        for path, line, is_constraints in reading.includes:
+            parse_included = read_constraints if is_constraints else read_requirements
+            missing = Problem(f"includes {path!r}, which is not there", line)
+            self._include(file.parent / path, missing, shown, parse_included)
+        for path, line in reading.folders:
+            self._project_folder(file.parent / path, path, line, shown)
 
-    def _named(self, name: str, shown: str, line: int | None = None) -> None:
-        self.declarations.append(Declaration(canonicalize_name(name), None, shown, line))
+    def _include(self, target: Path, missing: Problem, shown: str, parse: Parse) -> None:
+        if target.is_file():
+            self.file(target, parse)
+        else:
+            self._warn(shown, missing)
 
-    def _pyproject(self, file: Path, text: str, shown: str) -> None:
-        content = tomllib.loads(text)
-        project = _table(content, "project")
-        tool = _table(content, "tool")
-        groups = _table(content, "dependency-groups").values()
-        listed = [
-            *_list(project, "dependencies"),
-            *(item for extra in _table(project, "optional-dependencies").values() for item in extra),
-            *(item for group in groups for item in group if isinstance(item, str)),
-            *_list(_table(tool, "uv"), "dev-dependencies"),
-        ]
-        for item in listed:
-            self._requirement(str(item), shown, _line_of(text, str(item)))
-        for name in _poetry_names(_table(tool, "poetry")):
-            self._named(name, shown, _line_of(text, name))
-        if isinstance(project.get("name"), str):
-            self._named(project["name"], shown)
-
-    def _setup_cfg(self, file: Path, text: str, shown: str) -> None:
-        parser = configparser.ConfigParser(interpolation=None)
-        parser.read_string(text)
-        lines = parser.get("options", "install_requires", fallback="").splitlines()
-        if parser.has_section("options.extras_require"):
-            for _, value in parser.items("options.extras_require"):
-                lines.extend(value.splitlines())
-        for line in lines:
-            self._requirement(line, shown, _line_of(text, line.strip()))
-
-    def _setup_py(self, file: Path, text: str, shown: str) -> None:
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.keyword) and node.arg in ("install_requires", "extras_require"):
-                for item in ast.walk(node.value):
-                    if isinstance(item, ast.Constant) and isinstance(item.value, str):
-                        self._requirement(item.value, shown, item.lineno)
-
-    def _pipfile(self, file: Path, text: str, shown: str) -> None:
-        content = tomllib.loads(text)
-        for section in ("packages", "dev-packages"):
-            for name in _table(content, section):
-                self._named(name, shown, _line_of(text, name))
-
-    def _conda(self, file: Path, text: str, shown: str) -> None:
-        for number, line in enumerate(text.splitlines(), start=1):
-            if found := re.match(r"\s*-\s+([A-Za-z0-9][A-Za-z0-9._-]*)", line):
-                self._named(found[1], shown, number)
-
-    def _lock(self, file: Path, text: str, shown: str) -> None:
-        for package in tomllib.loads(text).get("package", []):
-            if isinstance(package, dict) and isinstance(package.get("name"), str):
-                self.locked.add(canonicalize_name(package["name"]))
+    def _project_folder(self, target: Path, path: str, line: int | None, shown: str) -> None:
+        if not target.exists():
+            self._warn(shown, Problem(f"installs {path!r}, which is not there", line))
+        elif target.is_dir():
+            for name in ("pyproject.toml", "setup.cfg", "setup.py"):
+                self.file(target / name, _PROJECT_FILES[name])
 
     def _shown(self, file: Path) -> str:
         try:
@@ -193,13 +109,18 @@ class _Reader:
         except ValueError:
             return file.name
 
-    def _warn(self, text: str, shown: str, line: int | None) -> None:
+    def _warn(self, shown: str, problem: Problem) -> None:
         self.warnings.append(
             ValidationError(
-                text,
+                f"{shown} {problem.text}",
                 error_code=ErrorCodes.REQUIREMENTS_INVALID,
                 severity=ErrorSeverity.MEDIUM,
-                context=ErrorContext(file_path=shown, line_number=line, operation="read requirements"),
+                context=ErrorContext(
+                    file_path=shown,
+                    line_number=problem.line or 1,
+                    column=problem.column,
+                    operation="read requirements",
+                ),
             )
         )
 
@@ -209,58 +130,49 @@ def read_declared(root: Path, folders: Iterable[Path]) -> Declared:
     reader = _Reader(root)
     for folder in dict.fromkeys((root, *folders)):
         reader.folder(folder)
-    return Declared(
-        tuple(reader.declarations), tuple(reader.warnings), tuple(reader.files), frozenset(reader.locked)
-    )
+    return Declared(tuple(reader.declarations), tuple(reader.warnings), tuple(reader.files))
 
 
-def inline_requirements(source: str) -> list[str]:
-    """The dependencies that a script declares for itself (PEP 723)."""
-    block = re.search(r"(?m)^# /// script$\n((?:^#(?: .*)?$\n)+?)^# ///$", source)
-    if block is None:
-        return []
-    text = "\n".join(line[2:] if line.startswith("# ") else "" for line in block[1].splitlines())
-    try:
-        found = tomllib.loads(text).get("dependencies", [])
-    except tomllib.TOMLDecodeError:
-        # What cannot be read declares nothing; the import is then reported as undeclared.
-        return []
-    return [match[0] for item in found if (match := _NAME.match(str(item)))]
+def read_requirements(text: str, file: str) -> Reading:
+    """A requirements file in pip's format."""
+    name = file.rpartition("/")[2].lower()
+    is_for_development = any(word in name for word in _DEVELOPMENT_WORDS)
+    return _requirements(text, file, Strength.OPTIONAL if is_for_development else Strength.REQUIRED)
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines without comments, with continued ones joined, and the number of their first line."""
-    pending, start = "", 0
-    for number, raw in enumerate(text.splitlines(), start=1):
-        start = start or number
-        if raw.rstrip().endswith("\\"):
-            pending += raw.rstrip()[:-1] + " "
-            continue
-        line = (pending + raw).strip()
-        first, pending, start = start, "", 0
-        if line and not line.startswith("#"):
-            yield first, line
+def read_constraints(text: str, file: str) -> Reading:
+    """A constraints file: versions of what something else asks for."""
+    return _requirements(text, file, Strength.CONSTRAINT)
 
 
-def _table(content: Mapping[str, Any], key: str) -> dict[str, Any]:
-    found = content.get(key)
-    return found if isinstance(found, dict) else {}
+def inline_requirements(source: str, file: str) -> Iterator[str]:
+    """Canonical names of what a script declares for itself (PEP 723)."""
+    yield from (item.name for item in read_inline(source, file).declarations if item.declares)
 
 
-def _poetry_names(poetry: Mapping[str, Any]) -> Iterator[str]:
-    groups = [poetry, *(value for value in _table(poetry, "group").values() if isinstance(value, dict))]
-    for group in groups:
-        for key in ("dependencies", "dev-dependencies"):
-            yield from (name for name in _table(group, key) if name != "python")
+def _requirements(text: str, file: str, strength: Strength) -> Reading:
+    reading = Reading(file)
+    for line in requirement_lines(text):
+        match line.kind:
+            case LineKind.INCLUDE | LineKind.CONSTRAINTS:
+                reading.includes.append((line.value, line.number, line.kind is LineKind.CONSTRAINTS))
+            case LineKind.LOCAL:
+                reading.folders.append((line.value, line.number))
+            case LineKind.NAMED:
+                reading.add_name(line.value, line.number, strength)
+            case LineKind.INVALID:
+                reading.problems.append(Problem(f"has {line.value}, which is no requirement", line.number))
+            case LineKind.REQUIREMENT if line.requirement is not None:
+                reading.add(line.requirement, line.number, strength)
+            case _:
+                raise AssertionError(line)
+    return reading
 
 
-def _list(content: Mapping[str, Any], key: str) -> list[Any]:
-    found = content.get(key)
-    return found if isinstance(found, list) else []
-
-
-def _line_of(text: str, item: str) -> int | None:
-    for number, line in enumerate(text.splitlines(), start=1):
-        if item and item in line:
-            return number
-    return None
+_PATTERNS: dict[str, Parse] = {
+    "requirements*.txt": read_requirements,
+    "requirements*.in": read_requirements,
+    "requirements/*.txt": read_requirements,
+    "requirements/*.in": read_requirements,
+    "constraints*.txt": read_constraints,
+}

@@ -19,7 +19,8 @@ from deployment_system.error_handling import (
 )
 from deployment_system.validation.conflicts import conflicts
 from deployment_system.validation.declared import Declared, inline_requirements, read_declared
-from deployment_system.validation.installed import Installed, likely_distributions
+from deployment_system.validation.import_names import REMOVED_FROM_STANDARD_LIBRARY, likely_distributions
+from deployment_system.validation.installed import Installed
 from deployment_system.validation.local_modules import LocalModules
 
 Finding = FlowDiscoveryError | ValidationError
@@ -56,7 +57,7 @@ class _Check:
     def flow(self, flow: Flow) -> None:
         path = self.modules.search_path(flow.file)
         source = self.modules.root / flow.file
-        inline = set(inline_requirements(_text(source)))
+        inline = frozenset(inline_requirements(_text(source), flow.file))
         seen: set[str] = set()
         for used in _all_imports(self.modules, flow, path):
             module = used.imported.module
@@ -72,7 +73,7 @@ class _Check:
             seen.add(top)
             self._foreign(flow, used, inline)
 
-    def _foreign(self, flow: Flow, used: _Used, inline: set[str]) -> None:
+    def _foreign(self, flow: Flow, used: _Used, inline: frozenset[str]) -> None:
         module = used.imported.module
         top = module.partition(".")[0]
         distributions = self.installed.distributions_of(module)
@@ -80,10 +81,13 @@ class _Check:
         is_installed = bool(distributions) or self.installed.has_module(top)
         names = distributions or set(likely)
         known = self.declared.names | inline
-        is_declared = bool(names & known) or bool(names & self.declared.locked)
+        is_declared = bool(names & known)
         if is_installed and (is_declared or names & self._declared_closure()):
             return
         if used.imported.optional:
+            return
+        if not is_installed and not is_declared and top in REMOVED_FROM_STANDARD_LIBRARY:
+            self._removed(flow, used)
             return
         shown = sorted(distributions)[0] if distributions else likely[0]
         if is_installed:
@@ -114,6 +118,13 @@ class _Check:
             "script, where relative imports fail"
         )
         self.errors.append(_error(flow, used, text, ["Import the module by its full name."]))
+
+    def _removed(self, flow: Flow, used: _Used) -> None:
+        major, minor = REMOVED_FROM_STANDARD_LIBRARY[used.imported.module.partition(".")[0]]
+        text = f"{_imports(used)}, which Python has not had since {major}.{minor}{_chain(used)}"
+        self.errors.append(
+            _error(flow, used, text, [f"Replace it, or run the flow with Python {major}.{minor - 1}."])
+        )
 
     def _missing(self, flow: Flow, used: _Used, distribution: str) -> None:
         text = f"{_imports(used)}, which is neither declared nor installed{_chain(used)}"

@@ -7,40 +7,8 @@ from importlib.metadata import Distribution, distributions
 from pathlib import PurePosixPath
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-
-WELL_KNOWN = {
-    "attr": "attrs",
-    "bs4": "beautifulsoup4",
-    "cv2": "opencv-python",
-    "dateutil": "python-dateutil",
-    "discord": "discord.py",
-    "docx": "python-docx",
-    "dotenv": "python-dotenv",
-    "fitz": "pymupdf",
-    "git": "gitpython",
-    "google.cloud.bigquery": "google-cloud-bigquery",
-    "google.cloud.storage": "google-cloud-storage",
-    "jose": "python-jose",
-    "jwt": "pyjwt",
-    "magic": "python-magic",
-    "MySQLdb": "mysqlclient",
-    "OpenSSL": "pyopenssl",
-    "PIL": "pillow",
-    "pkg_resources": "setuptools",
-    "pptx": "python-pptx",
-    "psycopg2": "psycopg2-binary",
-    "serial": "pyserial",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "slugify": "python-slugify",
-    "telegram": "python-telegram-bot",
-    "usb": "pyusb",
-    "yaml": "pyyaml",
-    "zmq": "pyzmq",
-}
-"""Import names that differ from their distributions', for those that are often used: collected from the
-packages' own descriptions. What is installed is looked up instead."""
 
 
 class Installed:
@@ -89,23 +57,17 @@ class Installed:
             if name in reached:
                 continue
             reached.add(name)
-            distribution = self._distributions.get(name)
-            pending.extend(_needs(distribution) if distribution else ())
+            pending.extend(needed for needed, _ in self.needs(name))
         return reached
 
-
-def likely_distributions(module: str) -> list[str]:
-    """Canonical names under which a module that is not installed is likely to be distributed."""
-    parts = module.split(".")
-    names = [WELL_KNOWN[".".join(parts[:size])] for size in (3, 2, 1) if ".".join(parts[:size]) in WELL_KNOWN]
-    names += [parts[0], f"python-{parts[0]}", f"py{parts[0]}"]
-    if len(parts) > 1:
-        names += ["-".join(parts[:2]), "-".join(parts[:3])]
-    return [canonicalize_name(name) for name in names]
+    def needs(self, canonical: str) -> list[tuple[str, SpecifierSet]]:
+        """What an installed distribution needs: canonical names and the versions that it can work with."""
+        distribution = self._distributions.get(canonical)
+        return _needs(distribution) if distribution else []
 
 
-def _needs(distribution: Distribution) -> list[str]:
-    needed: list[str] = []
+def _needs(distribution: Distribution) -> list[tuple[str, SpecifierSet]]:
+    needed: list[tuple[str, SpecifierSet]] = []
     for text in distribution.requires or ():
         try:
             requirement = Requirement(text)
@@ -113,7 +75,7 @@ def _needs(distribution: Distribution) -> list[str]:
             # Old metadata; pip would not have acted on it either.
             continue
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            needed.append(canonicalize_name(requirement.name))
+            needed.append((canonicalize_name(requirement.name), requirement.specifier))
     return needed
 
 
