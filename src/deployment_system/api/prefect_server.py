@@ -98,14 +98,9 @@ class PrefectServer:
         """The server's version, once it has shown that it is a Prefect API that we can work with."""
         context = ErrorContext(operation="ask for the server's version")
         answer = self._retry.retry(self._send_for_success_or_missing, "GET", "/admin/version", context)
-        content_type = answer.headers.get("content-type", "")
-        if answer.status_code == httpx.codes.NOT_FOUND or (
-            answer.is_success and not content_type.startswith("application/json")
-        ):
+        if answer.status_code == httpx.codes.NOT_FOUND:
             raise translate.not_a_prefect_server(self.url, answer, context)
-        version = answer.json()
-        if not isinstance(version, str):
-            raise translate.not_a_prefect_server(self.url, answer, context)
+        version: str = self._json(answer, str, context)
         if _release(version) < OLDEST_SERVER:
             oldest = ".".join(map(str, OLDEST_SERVER))
             raise PrefectAPIError(
@@ -246,7 +241,7 @@ class PrefectServer:
         answer = self._retry.retry(self._send_for_success_or_missing, "GET", path, context)
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
-        found: dict[str, Any] = answer.json()
+        found: dict[str, Any] = self._json(answer, dict, context)
         return found
 
     def _send_for_success_or_missing(self, method: str, path: str, context: ErrorContext) -> httpx.Response:
@@ -261,31 +256,43 @@ class PrefectServer:
         context = ErrorContext(operation=f"read {kind}")
         for start in range(0, len(values), PAGE_SIZE):
             asked = {kind: {key: {"any_": list(values[start : start + PAGE_SIZE])}}, "limit": PAGE_SIZE}
-            found.extend(self._call("POST", f"/{kind}/filter", asked, context))
+            found.extend(self._list("POST", f"/{kind}/filter", asked, context))
         return found
 
     def _pages(self, path: str, wanted: Mapping[str, Any], operation: str) -> Iterator[dict[str, Any]]:
         context = ErrorContext(operation=operation)
         offset = 0
         while True:
-            page = self._call("POST", path, {**wanted, "limit": PAGE_SIZE, "offset": offset}, context)
+            page = self._list("POST", path, {**wanted, "limit": PAGE_SIZE, "offset": offset}, context)
             yield from page
             if len(page) < PAGE_SIZE:
                 return
             offset += PAGE_SIZE
 
-    def _call(self, method: str, path: str, body: Any, context: ErrorContext) -> Any:
-        return self._retry.retry(self._send_for_success, method, path, body, context)
+    def _list(self, method: str, path: str, body: Any, context: ErrorContext) -> list[dict[str, Any]]:
+        """An answer that must be a list: an empty object taken for "nothing there" would do harm."""
+        answer = self._retry.retry(self._send_for_success, method, path, body, context)
+        found: list[dict[str, Any]] = self._json(answer, list, context)
+        return found
 
-    def _send_for_success(self, method: str, path: str, body: Any, context: ErrorContext) -> Any:
+    def _call(self, method: str, path: str, body: Any, context: ErrorContext) -> Any:
+        """The object that the server answers; None where it answers without content."""
+        answer = self._retry.retry(self._send_for_success, method, path, body, context)
+        return self._json(answer, dict, context) if answer.content else None
+
+    def _send_for_success(self, method: str, path: str, body: Any, context: ErrorContext) -> httpx.Response:
         answer = self._send(method, path, body, context)
         self._raise_for_status(answer, context)
-        if not answer.content:
-            return None
+        return answer
+
+    def _json(self, answer: httpx.Response, shape: type, context: ErrorContext) -> Any:
         try:
-            return answer.json()
+            content = answer.json()
         except ValueError as error:
             raise translate.not_a_prefect_server(self.url, answer, context) from error
+        if not isinstance(content, shape):
+            raise translate.not_a_prefect_server(self.url, answer, context)
+        return content
 
     def _send(self, method: str, path: str, body: Any, context: ErrorContext) -> httpx.Response:
         with self._count:

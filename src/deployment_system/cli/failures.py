@@ -42,7 +42,7 @@ def report_any(invocation: Invocation, error: Exception) -> int:
         if error.error_code == ErrorCodes.COMMAND_NOT_AVAILABLE:
             return _report(invocation, [error], "usage", EXIT_USAGE)
         failed_outside = isinstance(error, PrefectAPIError | DeploymentError)
-        status = ("rolled_back", EXIT_FAILED) if failed_outside else ("invalid", EXIT_INVALID)
+        status = (invocation.failed_word, EXIT_FAILED) if failed_outside else ("invalid", EXIT_INVALID)
         return _report(invocation, [error], *status)
     unexpected = DeploymentSystemError(
         f"something went wrong that nobody foresaw: {type(error).__name__}: {error}",
@@ -50,7 +50,7 @@ def report_any(invocation: Invocation, error: Exception) -> int:
         cause=error,
     )
     unexpected.__traceback__ = error.__traceback__
-    return _report(invocation, [unexpected], "rolled_back", EXIT_FAILED)
+    return _report(invocation, [unexpected], invocation.failed_word, EXIT_FAILED)
 
 
 def interrupted(invocation: Invocation) -> int:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,14 +25,16 @@ class Invocation:
     verbose: bool = False
     quiet: bool = False
     yes: bool = False
+    failed_word: str = "failed"
+    """The status of a failure that changed nothing: for commands that change the server, what a deploy
+    that was put back is called."""
 
     @classmethod
     def guessed_from(cls, arguments: Sequence[str]) -> "Invocation":
         """The format and verbosity as far as they can be told before anything is parsed: a wrong
         command line must be answered in the format that it asks for."""
         guessed = cls()
-        following = [*arguments[1:], ""]
-        for argument, after in zip(arguments, following, strict=True):
+        for argument, after in pairwise([*arguments, ""]):
             wanted = None
             if argument in ("-o", "--format"):
                 wanted = after

@@ -1,12 +1,15 @@
 """Opens the project for a command, and says which environment and server are active."""
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from deployment_system.cli.invocation import Invocation
 from deployment_system.cli.output import error_text, write_note
+from deployment_system.cli.progress import ShownProgress
+from deployment_system.cli.render.plans import plan_text
 from deployment_system.deploy.deploying import Confirm
 from deployment_system.deploy.plan import Plan
 from deployment_system.deploy.planning import Selection
@@ -39,13 +42,24 @@ def say_target(invocation: Invocation, project: Project) -> None:
     )
 
 
-def say_warnings(invocation: Invocation, warnings: tuple[DeploymentSystemError, ...]) -> None:
+def say_warnings(invocation: Invocation, warnings: Iterable[DeploymentSystemError]) -> None:
     """Warnings, once each, on standard error."""
+    for warning in _once(warnings):
+        write_note(invocation, error_text(invocation, warning, "warning"))
+
+
+def say_errors(invocation: Invocation, errors: Iterable[DeploymentSystemError]) -> None:
+    """Errors that stand in the result as well, once each, on standard error; also with --quiet."""
+    for error in () if invocation.json else _once(errors):
+        click.echo(error_text(invocation, error), err=True)
+
+
+def _once(problems: Iterable[DeploymentSystemError]) -> Iterator[DeploymentSystemError]:
     seen: set[str] = set()
-    for warning in warnings:
-        if warning.message not in seen:
-            seen.add(warning.message)
-            write_note(invocation, error_text(invocation, warning))
+    for problem in problems:
+        if problem.message not in seen:
+            seen.add(problem.message)
+            yield problem
 
 
 def selected(types: str, only: tuple[str, ...], *, prune: bool) -> Selection:
@@ -79,22 +93,20 @@ def check_protection(invocation: Invocation, project: Project) -> None:
         )
 
 
-def question(invocation: Invocation, project: Project, *, always: bool, shown: str) -> Confirm | None:
-    """How this command asks before it changes anything; None: it does not ask."""
-    differs = any(warning.error_code == ErrorCodes.SERVER_URL_DIFFERS for warning in project.warnings)
-    needed = always or project.environment.protected or (differs and project.environment.protected)
+def question(invocation: Invocation, project: Project, progress: ShownProgress) -> Confirm:
+    """How a command asks before it changes anything: always in a protected environment, and wherever
+    something is to be deleted."""
 
     def confirm(plan: Plan) -> bool:
-        deletes = plan.summary["delete"]
-        if not needed and not deletes:
+        if not project.environment.protected and not plan.summary["delete"]:
             return True
         if invocation.yes:
             return True
         if not invocation.interactive:
             return False
-        summary = ", ".join(f"{count} to {action}" for action, count in plan.summary.items() if count)
-        click.echo(f"{shown}: {summary}, in {project.environment_name} on {project.server.url}", err=True)
-        return click.confirm("Go on?", default=False, err=True)
+        progress.hide()
+        click.echo(plan_text(plan), err=True)
+        return click.confirm(f"Do this in {project.environment_name} on {project.server.url}?", err=True)
 
     return confirm
 

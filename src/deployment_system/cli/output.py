@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from deployment_system.cli.invocation import Invocation
-from deployment_system.error_handling import DeploymentSystemError, ErrorSeverity
+from deployment_system.error_handling import DeploymentSystemError
 from deployment_system.error_handling.error_format import format_user_error
 
 
@@ -48,14 +48,13 @@ def write_errors(invocation: Invocation, errors: Iterable[DeploymentSystemError]
         click.echo(error_text(invocation, error), err=True, color=False if _no_colour() else None)
 
 
-def error_text(invocation: Invocation, error: DeploymentSystemError) -> str:
-    """One error for a person, with its traceback where -v asks for it."""
-    text = format_user_error(error, details=invocation.verbose)
+def error_text(invocation: Invocation, error: DeploymentSystemError, word: str = "error") -> str:
+    """One error for a person, with its traceback where -v asks for it. `word`: what it is called here,
+    `error` or `warning`."""
+    text = format_user_error(error, details=invocation.verbose).replace("error[", f"{word}[", 1)
+    colour = "red" if word == "error" else "yellow"
     head, _, rest = text.partition("\n")
-    warning = error.severity in (ErrorSeverity.LOW, ErrorSeverity.MEDIUM)
-    if warning:
-        head = head.replace("error[", "warning[", 1)
-    return click.style(head, fg="yellow" if warning else "red", bold=True) + (f"\n{rest}" if rest else "")
+    return click.style(head, fg=colour, bold=True) + (f"\n{rest}" if rest else "")
 
 
 def _no_colour() -> bool:

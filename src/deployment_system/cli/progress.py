@@ -3,11 +3,14 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from deployment_system.cli.invocation import Invocation
-from deployment_system.deploy.apply import Progress, no_progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
 
 PHASES = {
     "discover": "looking for flows",
@@ -20,16 +23,37 @@ PHASES = {
 }
 
 
+class ShownProgress(Protocol):
+    """Progress that whoever watches can take."""
+
+    def __call__(self, phase: str, done: int, total: int | None, label: str) -> None:
+        """`done` of `total` in this phase; `label` says with what."""
+
+    def hide(self) -> None:
+        """Frees the screen for a question; the next step shows the progress again."""
+
+
 @contextmanager
-def shown_progress(invocation: Invocation) -> Iterator[Progress]:
-    """The progress of one command, as whoever watches can take it."""
+def shown_progress(invocation: Invocation) -> Iterator[ShownProgress]:
+    """The progress of one command."""
     if invocation.quiet or invocation.json:
-        yield no_progress
+        yield _Silence()
     elif sys.stderr.isatty():
-        with _moving_line() as progress:
-            yield progress
+        moving = _MovingLine()
+        try:
+            yield moving
+        finally:
+            moving.hide()
     else:
         yield _LinePerPhase()
+
+
+class _Silence:
+    def __call__(self, phase: str, done: int, total: int | None, label: str) -> None:
+        """Tells nobody."""
+
+    def hide(self) -> None:
+        """There is nothing to hide."""
 
 
 class _LinePerPhase:
@@ -43,26 +67,41 @@ class _LinePerPhase:
         count = f" ({total})" if total else ""
         click.echo(f"… {PHASES.get(phase, phase)}{count}", err=True)
 
+    def hide(self) -> None:
+        """What was said stays."""
 
-@contextmanager
-def _moving_line() -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-    from rich.progress import Progress as Bars
 
-    with Bars(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("[dim]{task.fields[label]}"),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bars:
-        tasks: dict[str, int] = {}
+class _MovingLine:
+    """One bar a phase; rich is imported when the first one is shown."""
 
-        def progress(phase: str, done: int, total: int | None, label: str) -> None:
-            if phase not in tasks:
-                tasks[phase] = bars.add_task(PHASES.get(phase, phase), total=total, label="")
-            bars.update(tasks[phase], completed=done, total=total, label=label)  # type: ignore[arg-type]
+    def __init__(self) -> None:
+        self._bars: Bars | None = None
+        self._tasks: dict[str, int] = {}
 
-        yield progress
+    def __call__(self, phase: str, done: int, total: int | None, label: str) -> None:
+        bars = self._shown()
+        if phase not in self._tasks:
+            self._tasks[phase] = bars.add_task(PHASES.get(phase, phase), total=total, label="")
+        bars.update(self._tasks[phase], completed=done, total=total, label=label)  # type: ignore[arg-type]
+
+    def hide(self) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+            self._tasks.clear()
+
+    def _shown(self) -> "Bars":
+        if self._bars is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            self._bars = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TextColumn("[dim]{task.fields[label]}"),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bars.start()
+        return self._bars

@@ -270,6 +270,9 @@ def differences(
         return ["it is missing"]
     found = plan_deployment(desired, actual, owner, Memory())
     left = [name for name in found.fields if activated or name not in ("schedules", "paused")]
+    removed = {pair.actual.id for pair in change.schedules if pair.desired is None and pair.actual}
+    if activated and removed & {item.id for item in actual.schedules}:
+        left.append("schedules")
     if activated and change.action is Action.CREATE and actual.paused != bool(desired.paused):
         left.append("paused")
     return left

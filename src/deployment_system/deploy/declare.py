@@ -76,7 +76,6 @@ def declared_by_prefect_yaml(
     fields: dict[str, Any] = {
         "entrypoint": declared.entrypoint,
         "description": _first_said(declared.description, flow.description, _docstring(flow)),
-        "version": declared.version,
         "tags": unique(declared.tags if declared.tags is not None else environment.default_tags),
         "parameters": dict(declared.parameters or {}),
         "job_variables": dict(
@@ -90,6 +89,9 @@ def declared_by_prefect_yaml(
         ),
         "concurrency_limit": None,
     }
+    if declared.version is not None:
+        # Where the file says none, `prefect deploy` stores a hash of the flow's file: left as it is.
+        fields["version"] = declared.version
     if declared.enforce_parameter_schema is not None:
         fields["enforce_parameter_schema"] = declared.enforce_parameter_schema
     if schema is not None:

@@ -143,12 +143,13 @@ def deploy(
         )
         plan = planned.plan
         if saved is not None and options.plan_file is not None:
-            _refuse_outdated(options.plan_file, saved, plan, selection, project)
+            check_still_true(options.plan_file, saved, plan, selection, project.owner.project)
         if options.strict and plan.skipped:
             raise ProblemsFound([item.error for item in plan.skipped], EXIT_INVALID, "invalid")
         if options.dry_run:
             return DeployResult(Status.PLANNED, plan, Ledger(), seconds=time.monotonic() - began)
         if not plan.effective:
+            _remember(project, planned.desired)
             return DeployResult(
                 Status.UNCHANGED,
                 plan,
@@ -283,13 +284,6 @@ def _not_confirmed(project: Project) -> DeploymentError:
         error_code=ErrorCodes.CONFIRMATION_REQUIRED,
         context=ErrorContext(environment=project.environment_name),
     )
-
-
-def _refuse_outdated(file: Path, saved: Any, plan: Plan, selection: Selection, project: Project) -> None:
-    try:
-        check_still_true(file, saved, plan, selection, project.owner.project)
-    except DeploymentError as error:
-        raise ProblemsFound([error], EXIT_INVALID, "invalid") from error
 
 
 def _remember(project: Project, desired: Sequence[DesiredDeployment]) -> None:

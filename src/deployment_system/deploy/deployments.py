@@ -62,7 +62,7 @@ class DesiredDeployment:
     place: ErrorContext = field(default_factory=ErrorContext)
     """Where it is declared."""
     schedules_declared: bool = True
-    """False: nothing is said of schedules, and those of a deployment that is not ours yet stay."""
+    """False: nothing is said of schedules, and those that we did not declare ourselves stay."""
     removes_foreign_schedules: bool = False
     """`schedules: []` was written: also those made by hand go."""
     paused: bool | None = None
@@ -139,18 +139,17 @@ class ActualDeployment:
 
 
 def same_value(name: str, desired: Any, actual: Any) -> bool:
-    """Whether a field says the same on both sides. The order of tags means nothing, and an empty
-    parameter schema comes back with its empty properties."""
+    """Whether a field says the same on both sides. The order of tags means nothing, and what is empty
+    says the same as what is missing."""
     if name == "tags":
         return sorted(desired or []) == sorted(actual or [])
     if name == "parameter_openapi_schema":
-        return bool(_schema(desired) == _schema(actual))
+        return _said(desired) == _said(actual)
     if name in ("job_variables", "parameters", "pull_steps"):
         return bool((desired or None) == (actual or None))
     return bool(desired == actual)
 
 
-def _schema(schema: Any) -> Any:
-    if not schema:
-        return {"type": "object", "properties": {}}
-    return schema
+def _said(schema: Any) -> dict[str, Any]:
+    """A parameter schema without its empty parts: Prefect's own commands leave some of them out."""
+    return {"type": "object", **{key: value for key, value in (schema or {}).items() if value}}

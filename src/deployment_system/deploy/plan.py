@@ -120,14 +120,21 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What our last deployment declared and the server cannot tell: see `declared_activity`."""
+    """What our last deployment declared and the server cannot tell."""
 
-    declared_inactive: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """By `flow/deployment`: the slugs of schedules that were declared inactive."""
+    schedules: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    """By `flow/deployment`: the slugs that were declared, and whether each was declared active."""
 
-    def declared_inactive_of(self, key: tuple[str, str]) -> Collection[str]:
-        """The slugs for one deployment."""
-        return self.declared_inactive.get("/".join(key), ())
+    def declared_inactive(self, key: tuple[str, str]) -> frozenset[str]:
+        """The slugs of one deployment whose schedules we switched off ourselves."""
+        return frozenset(slug for slug, active in self._of(key).items() if not active)
+
+    def declared(self, key: tuple[str, str]) -> frozenset[str]:
+        """The slugs of one deployment that came from a declaration."""
+        return frozenset(self._of(key))
+
+    def _of(self, key: tuple[str, str]) -> Mapping[str, bool]:
+        return self.schedules.get("/".join(key), {})
 
 
 def plan_deployment(
@@ -249,13 +256,16 @@ def _creation(desired: DesiredDeployment, owner: Owner) -> Change:
 def _schedule_pairs(
     desired: DesiredDeployment, actual: ActualDeployment, *, owned: bool, memory: Memory
 ) -> tuple[tuple[SchedulePair, ...], tuple[Any, ...]]:
-    if not desired.schedules_declared and not owned:
-        return (), actual.schedules
+    if not desired.schedules_declared:
+        # Nothing is said any more: what we declared before goes, what somebody else made stays.
+        ours = memory.declared(desired.key) if owned else frozenset()
+        gone = tuple(SchedulePair(None, item) for item in actual.schedules if item.slug in ours)
+        return gone, tuple(item for item in actual.schedules if item.slug not in ours)
     return pair_schedules(
         desired.schedules,
         actual.schedules,
         owned=owned and not desired.removes_foreign_schedules,
-        declared_inactive_before=memory.declared_inactive_of(desired.key),
+        declared_inactive_before=memory.declared_inactive(desired.key),
     )
 
 

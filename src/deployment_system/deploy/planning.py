@@ -318,9 +318,7 @@ def _nothing_left(
 
 def remembered(planned: Sequence[DesiredDeployment], before: Memory) -> Memory:
     """The memory after these deployments were made."""
-    declared = dict(before.declared_inactive)
+    declared = dict(before.schedules)
     for item in planned:
-        declared["/".join(item.key)] = sorted(
-            schedule.slug for schedule in item.schedules if not schedule.active
-        )
-    return replace(before, declared_inactive=declared)
+        declared["/".join(item.key)] = {schedule.slug: schedule.active for schedule in item.schedules}
+    return replace(before, schedules=declared)

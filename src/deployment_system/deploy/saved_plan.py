@@ -12,7 +12,7 @@ from typing import Any
 from deployment_system.deploy.plan import Plan
 from deployment_system.deploy.planning import Selection
 from deployment_system.deploy.state_folder import write_whole
-from deployment_system.error_handling import DeploymentError, ErrorCodes, ErrorContext
+from deployment_system.error_handling import DeploymentError, ErrorCodes, ErrorContext, ValidationError
 
 FORMAT = 1
 LARGEST_FILE_BYTES = 64 * 1024 * 1024
@@ -63,7 +63,7 @@ def check_still_true(
     differing += _differing_changes(saved.get("changes", []), now["changes"])
     if differing:
         shown = ", ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
-        raise DeploymentError(
+        raise ValidationError(
             f"the world has changed since {file.name} was made: {shown}",
             error_code=ErrorCodes.PLAN_OUTDATED,
             context=ErrorContext(file_path=file, differing=differing),
@@ -90,8 +90,8 @@ def _name(change: Any) -> str:
     return f"{change.get('flow')}/{change.get('name')}" if isinstance(change, dict) else str(change)
 
 
-def _invalid(file: Path, what: str, cause: Exception | None = None) -> DeploymentError:
-    return DeploymentError(
+def _invalid(file: Path, what: str, cause: Exception | None = None) -> ValidationError:
+    return ValidationError(
         f"the plan file {file} {what}",
         error_code=ErrorCodes.PLAN_FILE_INVALID,
         context=ErrorContext(file_path=file),

@@ -55,15 +55,19 @@ class StateFolder:
             return Memory()
         except (OSError, ValueError) as error:
             raise self._unusable(error) from error
-        if not isinstance(stored, dict) or stored.get("format") != _MEMORY_FORMAT:
+        if (
+            not isinstance(stored, dict)
+            or stored.get("format") != _MEMORY_FORMAT
+            or "schedules" not in stored
+        ):
             raise self._unusable(ValueError(f"{file.name} is not of format {_MEMORY_FORMAT}"))
-        return Memory(stored["declared_inactive"])
+        return Memory(stored["schedules"])
 
     def write_memory(self, environment: str, memory: Memory) -> None:
         """Replaces it, whole or not at all. Raises STATE_UNUSABLE."""
         self.make()
-        listed = {name: sorted(slugs) for name, slugs in memory.declared_inactive.items() if slugs}
-        content: Mapping[str, Any] = {"format": _MEMORY_FORMAT, "declared_inactive": listed}
+        listed = {name: dict(slugs) for name, slugs in memory.schedules.items() if slugs}
+        content: Mapping[str, Any] = {"format": _MEMORY_FORMAT, "schedules": listed}
         try:
             write_whole(self._memory_file(environment), json.dumps(content, indent=1, sort_keys=True))
         except OSError as error:

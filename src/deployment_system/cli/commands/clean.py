@@ -32,17 +32,17 @@ def clean(
 ) -> int:
     """Remove the deployments that this project made in the environment."""
     take_common(invocation, values)
+    invocation.failed_word = "rolled_back"
     project = open_here(invocation)
     say_target(invocation, project)
     if not dry_run:
         check_protection(invocation, project)
-    confirm = question(invocation, project, always=True, shown="clean")
     with shown_progress(invocation) as progress:
         result = deploying.clean(
             project,
             Selection(types, only),
             DeployOptions(dry_run=dry_run, force=force),
-            confirm=confirm,
+            confirm=question(invocation, project, progress),
             progress=progress,
         )
     return show_result(invocation, result)

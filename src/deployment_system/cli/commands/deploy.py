@@ -10,12 +10,13 @@ from deployment_system.cli.opening import (
     check_protection,
     open_here,
     question,
+    say_errors,
     say_target,
     say_warnings,
     selected,
 )
 from deployment_system.cli.options import selection_options
-from deployment_system.cli.output import error_text, write_note, write_result
+from deployment_system.cli.output import write_note, write_result
 from deployment_system.cli.progress import shown_progress
 from deployment_system.cli.render.plans import result_text
 from deployment_system.deploy import deploying
@@ -58,6 +59,7 @@ def deploy(
 ) -> int:
     """Validate, plan, apply, verify and activate: make the server as the repository declares."""
     take_common(invocation, values)
+    invocation.failed_word = "rolled_back"
     selection = selected(types, only, prune=prune)
     project = open_here(invocation)
     say_target(invocation, project)
@@ -74,8 +76,8 @@ def deploy(
         plan_file=plan_file,
         assessment=Options(check_environment=check_environment, allow_import=not no_import),
     )
-    confirm = question(invocation, project, always=False, shown="deploy")
     with shown_progress(invocation) as progress:
+        confirm = question(invocation, project, progress)
         result = deploying.deploy(project, selection, options, confirm=confirm, progress=progress)
     return show_result(invocation, result)
 
@@ -83,7 +85,6 @@ def deploy(
 def show_result(invocation: Invocation, result: DeployResult) -> int:
     """Writes what came of it and returns the exit status."""
     write_result(invocation, result.to_dict(), result_text(result))
-    say_warnings(invocation, (*result.plan.warnings, *(item.error for item in result.plan.skipped)))
-    for error in () if invocation.json else result.errors:
-        click.echo(error_text(invocation, error), err=True)
+    say_warnings(invocation, result.plan.warnings)
+    say_errors(invocation, (*(item.error for item in result.plan.skipped), *result.errors))
     return result.exit_status

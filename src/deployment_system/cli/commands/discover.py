@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from deployment_system.cli.invocation import Invocation, common_options, take_common
-from deployment_system.cli.output import error_text, write_note, write_result
+from deployment_system.cli.opening import say_errors, say_warnings
+from deployment_system.cli.output import write_result
 from deployment_system.cli.render.flows import discovery_text
 from deployment_system.config import load_configuration
 from deployment_system.deploy.problems import ProblemsFound
@@ -36,9 +37,8 @@ def discover(invocation: Invocation, /, paths: tuple[str, ...], **values: Any) -
         "seconds": round(found.seconds, 3),
     }
     write_result(invocation, document, discovery_text(found))
-    if not invocation.json:
-        for error in (*found.errors, *found.warnings):
-            write_note(invocation, error_text(invocation, error))
+    say_warnings(invocation, found.warnings)
+    say_errors(invocation, found.errors)
     nothing = not found.files_scanned and bool(found.errors)
     return EXIT_INVALID if nothing else 0
 

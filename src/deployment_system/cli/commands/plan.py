@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from deployment_system.cli.invocation import Invocation, common_options, take_common
-from deployment_system.cli.opening import open_here, say_target, say_warnings, selected
+from deployment_system.cli.opening import open_here, say_errors, say_target, say_warnings, selected
 from deployment_system.cli.options import selection_options
 from deployment_system.cli.output import write_note, write_result
 from deployment_system.cli.progress import shown_progress
@@ -57,7 +57,8 @@ def plan(
         )
     made = planned.plan
     write_result(invocation, made.to_dict(), plan_text(made))
-    say_warnings(invocation, (*made.warnings, *(item.error for item in made.skipped)))
+    say_warnings(invocation, made.warnings)
+    say_errors(invocation, (item.error for item in made.skipped))
     if out is not None:
         save_plan(out, made, selection, project.owner.project)
         write_note(invocation, f"saved: `deployment-cli deploy --plan {out}` does exactly this")

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from deployment_system.cli.invocation import Invocation, common_options, take_common
-from deployment_system.cli.opening import open_here, say_target, say_warnings
+from deployment_system.cli.opening import open_here, say_errors, say_target, say_warnings
 from deployment_system.cli.output import write_result
 from deployment_system.cli.progress import shown_progress
 from deployment_system.cli.render.statuses import status_text
@@ -25,5 +25,6 @@ def status(invocation: Invocation, /, no_import: bool, **values: Any) -> int:
     with shown_progress(invocation) as progress:
         report = read_status(project, Options(allow_import=not no_import), progress=progress)
     write_result(invocation, report.to_dict(), status_text(report))
-    say_warnings(invocation, (*report.warnings, *report.errors))
+    say_warnings(invocation, report.warnings)
+    say_errors(invocation, report.errors)
     return 0 if report.healthy else 1

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from deployment_system.cli.invocation import Invocation, common_options, take_common
-from deployment_system.cli.opening import open_here
-from deployment_system.cli.output import error_text, write_json, write_note, write_result, write_text
+from deployment_system.cli.opening import open_here, say_errors, say_warnings
+from deployment_system.cli.output import write_json, write_result, write_text
 from deployment_system.cli.progress import shown_progress
 from deployment_system.cli.render.annotations import github_commands, sarif_log
 from deployment_system.cli.render.flows import validation_text
@@ -47,6 +47,6 @@ def validate(
     else:
         document = {"environment": project.environment_name, **report.to_dict()}
         write_result(invocation, document, validation_text(report, project.environment_name))
-        for problem in () if invocation.json else (*report.warnings, *report.errors):
-            write_note(invocation, error_text(invocation, problem))
+        say_warnings(invocation, report.warnings)
+        say_errors(invocation, report.errors)
     return 0 if report.valid else EXIT_INVALID

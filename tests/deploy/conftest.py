@@ -1,0 +1,140 @@
+"""Repositories whose deployments no other test touches, on the real server."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.recording_proxy import RecordingProxy, recording_proxy
+from tests.repositories import Finished, Repository
+
+POOL = "test-pool"
+
+FLOW = '''"""Made by a test."""
+
+from prefect import flow
+
+
+@flow(name="{name}")
+def {function}({parameters}):
+    """{docstring}"""
+    return 1
+'''
+
+
+@dataclass
+class Workspace(Repository):
+    """A repository with names of its own, on a server that is looked at directly."""
+
+    prefix: str = ""
+    proxy: RecordingProxy | None = None
+    server_url: str = ""
+
+    def name(self, flow: str) -> str:
+        """A flow's whole name, which no other test uses."""
+        return f"{self.prefix}-{flow}"
+
+    def deployment_name(self, flow: str) -> str:
+        """What the deployment of a flow is called."""
+        return f"{self.name(flow)}-python-development"
+
+    def write_flow(
+        self, flow: str, parameters: str = "limit: int = 1", docstring: str = "Counts.", file: str = ""
+    ) -> Path:
+        """A file with one flow."""
+        function = flow.replace("-", "_")
+        text = FLOW.format(
+            name=self.name(flow), function=function, parameters=parameters, docstring=docstring
+        )
+        return self.write(file or f"flows/{function}.py", text)
+
+    def configure(self, flows: str = "{}", environment: str = "", top: str = "") -> None:
+        """A deployment-config.yaml. `flows` is YAML in which NAME:x stands for the flow x's whole name."""
+        url = self.proxy.url if self.proxy else self.server_url
+        named = flows
+        for flow in self.known_flows(flows):
+            named = named.replace(f"NAME:{flow}", self.name(flow))
+        self.write(
+            "deployment-config.yaml",
+            f"project: {self.prefix}\n{top}\n"
+            "environments:\n"
+            "  development:\n"
+            f"    prefect_api_url: {url}\n"
+            f"    work_pools: {{python: {POOL}}}\n"
+            f"    {environment or 'default_tags: []'}\n"
+            f"flows: {named}\n",
+        )
+
+    def known_flows(self, text: str) -> list[str]:
+        """The names after NAME:, longest first."""
+        found = {part.split(":")[0].split('"')[0].split(" ")[0] for part in text.split("NAME:")[1:]}
+        return sorted(found, key=len, reverse=True)
+
+    def deploy(self, *arguments: str) -> Finished:
+        """`deploy` with JSON."""
+        return self.run("deploy", "-o", "json", *arguments)
+
+    def plan(self, *arguments: str) -> Finished:
+        """`plan` with JSON."""
+        return self.run("plan", "-o", "json", *arguments)
+
+    # -- looking at the server, past everything that is ours ------------------------------------------
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """One request to the server itself."""
+        answer = httpx.request(method, f"{self.server_url}{path}", json=body, timeout=60)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def stored(self) -> dict[str, dict[str, Any]]:
+        """The deployments of this repository's flows, by name."""
+        wanted = {"deployments": {"name": {"like_": self.prefix}}, "limit": 200}
+        found = self.ask("POST", "/deployments/filter", wanted)
+        return {item["name"]: item for item in found}
+
+    def stored_one(self, flow: str) -> dict[str, Any]:
+        """The deployment of a flow."""
+        return self.stored()[self.deployment_name(flow)]
+
+
+@pytest.fixture(scope="session")
+def work_pool(prefect_server: str) -> str:
+    """A process pool that every test here deploys to, made from the server's own template."""
+    kinds = httpx.get(f"{prefect_server}/collections/views/aggregate-worker-metadata", timeout=60).json()
+    template = kinds["prefect"]["process"]["default_base_job_configuration"]
+    body = {"name": POOL, "type": "process", "base_job_template": template}
+    answer = httpx.post(f"{prefect_server}/work_pools/", json=body, timeout=60)
+    assert answer.status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT)
+    return POOL
+
+
+@pytest.fixture
+def make_workspace(prefect_server: str, work_pool: str, tmp_path: Path) -> Callable[[str], Workspace]:
+    """Makes repositories that go to the server directly."""
+
+    def make(folder: str) -> Workspace:
+        root = tmp_path / folder
+        root.mkdir()
+        return Workspace(root, prefix=f"t{uuid4().hex[:8]}", server_url=prefect_server)
+
+    return make
+
+
+@pytest.fixture
+def workspace(make_workspace: Callable[[str], Workspace]) -> Iterator[Workspace]:
+    """A repository whose requests to the real server are noted, and can be made to fail."""
+    made = make_workspace("repository")
+    with recording_proxy(made.server_url) as proxy:
+        made.proxy = proxy
+        yield made
+
+
+@pytest.fixture
+def proxy(workspace: Workspace) -> RecordingProxy:
+    """The way to the server."""
+    assert workspace.proxy is not None
+    return workspace.proxy

@@ -1,0 +1,174 @@
+"""A way to a real Prefect server that notes every request, and can fail where a network or a server does.
+
+The server behind it is real, and so are its answers; only the way is ours to break.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+
+QUESTIONS = ("/filter", "/count", "/paginate", "/health")
+PASSED_ON = ("content-type", "authorization", "accept")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as it was sent, and the status of its answer; 0 where there was none."""
+
+    method: str
+    path: str
+    body: Any
+    headers: dict[str, str]
+    status: int
+
+    @property
+    def writes(self) -> bool:
+        """Whether it was meant to change something."""
+        return self.method != "GET" and not any(word in self.path for word in QUESTIONS)
+
+
+@dataclass
+class Fault:
+    """What happens to requests that match, from the `after`-th match on, `times` times."""
+
+    method: str
+    path: str
+    """Part of the request's path."""
+    status: int | None = None
+    """Answer this instead of asking the server."""
+    body: str = "{}"
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+    drop_before: bool = False
+    """Close the connection without asking the server."""
+    drop_after: bool = False
+    """Ask the server, then close the connection without passing its answer on."""
+    delay_seconds: float = 0.0
+    after: int = 0
+    times: int = 1_000_000
+    then: Callable[[], None] | None = None
+    """Called when it strikes."""
+    matched: int = 0
+
+    def strikes(self, method: str, path: str) -> bool:
+        """Counts a match, and says whether this one fails."""
+        if method != self.method or self.path not in path:
+            return False
+        self.matched += 1
+        return self.after < self.matched <= self.after + self.times
+
+
+class RecordingProxy:
+    """Listens on a port of its own for as long as the block of `recording_proxy` lasts."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target.removesuffix("/api")
+        self.seen: list[Seen] = []
+        self.faults: list[Fault] = []
+        self.lock = threading.Lock()
+        self.client = httpx.Client(base_url=self.target, timeout=60, trust_env=False)
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": self}))
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/api"
+
+    @property
+    def writes(self) -> list[Seen]:
+        """The requests that were meant to change something."""
+        return [seen for seen in self.seen if seen.writes]
+
+    def forget(self) -> None:
+        """Begins to count anew, and mends every fault."""
+        with self.lock:
+            self.seen.clear()
+            self.faults.clear()
+
+    def fault_for(self, method: str, path: str) -> Fault | None:
+        """The fault that strikes this request."""
+        with self.lock:
+            return next((fault for fault in self.faults if fault.strikes(method, path)), None)
+
+    def note(self, seen: Seen) -> None:
+        """Adds a request."""
+        with self.lock:
+            self.seen.append(seen)
+
+
+@contextmanager
+def recording_proxy(target: str) -> Iterator[RecordingProxy]:
+    """A proxy before the server at `target`."""
+    proxy = RecordingProxy(target)
+    thread = threading.Thread(target=proxy.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        proxy.server.shutdown()
+        proxy.server.server_close()
+        proxy.client.close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Passes one request on, or fails it."""
+
+    protocol_version = "HTTP/1.1"
+    proxy: RecordingProxy
+
+    def handle_any(self) -> None:
+        """What becomes of a request."""
+        length = int(self.headers.get("content-length") or 0)
+        raw = self.rfile.read(length) if length else b""
+        fault = self.proxy.fault_for(self.command, self.path)
+        if fault is None:
+            self._pass_on(raw, drop=False)
+            return
+        time.sleep(fault.delay_seconds)
+        if fault.then is not None:
+            fault.then()
+        if fault.drop_before:
+            self._note(raw, 0)
+            self._break_off()
+        elif fault.status is not None:
+            self._note(raw, fault.status)
+            self._answer(fault.status, fault.body.encode(), fault.content_type, fault.headers)
+        else:
+            self._pass_on(raw, drop=fault.drop_after)
+
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = handle_any  # noqa: N815 - http.server's names
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet: what was asked is in `seen`."""
+
+    def _pass_on(self, raw: bytes, *, drop: bool) -> None:
+        headers = {name: value for name, value in self.headers.items() if name.lower() in PASSED_ON}
+        answer = self.proxy.client.request(self.command, self.path, content=raw, headers=headers)
+        self._note(raw, 0 if drop else answer.status_code)
+        if drop:
+            self._break_off()
+        else:
+            kind = answer.headers.get("content-type", "application/json")
+            self._answer(answer.status_code, answer.content, kind, {})
+
+    def _note(self, raw: bytes, status: int) -> None:
+        body = json.loads(raw) if raw else None
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.proxy.note(Seen(self.command, self.path, body, headers, status))
+
+    def _answer(self, status: int, body: bytes, content_type: str, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"content-type": content_type, **headers}.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        if status != httpx.codes.NO_CONTENT:
+            self.wfile.write(body)
+
+    def _break_off(self) -> None:
+        self.close_connection = True
+        self.connection.close()

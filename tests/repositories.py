@@ -1,0 +1,86 @@
+"""A user's repository on disk, and the command run in it as a user would run it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+COMMAND_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How the command ended."""
+
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON document on standard output."""
+        found: dict[str, Any] = json.loads(self.output)
+        return found
+
+    @property
+    def codes(self) -> list[str]:
+        """The codes of the errors of the document, in their order."""
+        return [error["error_code"] for error in self.document["errors"]]
+
+
+@dataclass
+class Repository:
+    """A folder with flows, for one server."""
+
+    root: Path
+    environ: dict[str, str] = field(default_factory=dict)
+    """Over the variables of the tests, without any that would lead Prefect elsewhere."""
+
+    def write(self, name: str, text: str) -> Path:
+        """Writes a file, with the folders above it."""
+        file = self.root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    def run(self, *arguments: str, environ: Mapping[str, str] | None = None, stdin: str = "") -> Finished:
+        """Runs `deployment-cli` in the repository, without a terminal."""
+        finished = subprocess.run(
+            self.command(*arguments),
+            cwd=self.root,
+            env=self.whole_environ(environ),
+            capture_output=True,
+            text=True,
+            input=stdin,
+            timeout=COMMAND_SECONDS,
+        )
+        return Finished(finished.returncode, finished.stdout, finished.stderr)
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Starts `deployment-cli` and leaves it running."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.root,
+            env=self.whole_environ(None),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line: from the source that is tested, whatever is installed."""
+        return [sys.executable, "-m", "deployment_system.cli", *arguments]
+
+    def whole_environ(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        """The variables that the command sees."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PREFECT_", "DEPLOYMENT_", "CI", "GITHUB_"))
+        }
+        return {**kept, "PREFECT_HOME": str(self.root / ".prefect-home"), **self.environ, **(more or {})}
