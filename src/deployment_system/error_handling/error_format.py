@@ -1,23 +1,30 @@
 """Errors and codes in words for a person. Plain text; colour is for whoever prints it."""
 
 import difflib
-import textwrap
-import unicodedata
-from collections.abc import Iterator, Sequence
-from typing import Any
+import re
+from collections.abc import Iterator
 
+from deployment_system.error_handling.code_frame import code_frame, printable, wrapped
 from deployment_system.error_handling.code_registry import REGISTRY
 from deployment_system.error_handling.error_codes import CodeEntry, ErrorCategory, ErrorCodes
 from deployment_system.error_handling.error_types import DeploymentSystemError
+from deployment_system.error_handling.plain_values import valid_text
 
-WIDTH = 80
-_FRAME_WIDTH = 66
-"""Characters of source on a line, so that with its number the line fits."""
+_LONGEST_TEXT = 2_000
+"""Characters of a message or a cause that are shown; `to_dict` has all of it."""
+_MOST_CAUSES = 3
+_LONGEST_NAME = 80
 
 
-def format_user_error(error: DeploymentSystemError, *, details: bool = False) -> str:
-    """The message, where it happened, why, and what to do. `details` adds the traceback."""
-    lines = [*_wrapped(f"error[{error.error_code}]: {error.message}", "  ")]
+def format_user_error(error: BaseException, *, details: bool = False) -> str:
+    """The message, where it happened, why, and what to do. `details` adds the traceback.
+
+    No line is wider than 80 columns, but for words that are wider alone; nothing in it steers a
+    terminal. An error that is not of this system is told as the unexpected one that it is.
+    """
+    if not isinstance(error, DeploymentSystemError):
+        error = _unexpected(error)
+    lines = [*wrapped(f"error[{error.error_code}]: {_shortened(error.message)}", "  ")]
     lines.extend(_place(error))
     lines.extend(_facts(error))
     lines.extend(_causes(error))
@@ -25,19 +32,19 @@ def format_user_error(error: DeploymentSystemError, *, details: bool = False) ->
     if error.error_code in ErrorCodes.__members__:
         lines.append(f"  more: deployment-cli explain {error.error_code}")
     if details and (trace := error.to_dict()["traceback"]):
-        lines.extend(f"  {line}" for line in trace.rstrip().splitlines())
+        lines.extend(f"  {printable(line)}" for line in trace.rstrip().splitlines())
     return "\n".join(lines)
 
 
 def explain_code(code: str) -> CodeEntry:
     """The registry's entry. Raises ERROR_CODE_UNKNOWN, with the nearest names."""
-    name = code.strip().upper().replace("-", "_")
+    name = code.strip().upper().replace("-", "_")[:_LONGEST_NAME]
     if name in ErrorCodes.__members__:
         return REGISTRY[ErrorCodes(name)]
     near = difflib.get_close_matches(name, ErrorCodes.__members__, n=3, cutoff=0.5)
     hint = f": did you mean {near[0]}?" if near else ""
     raise DeploymentSystemError(
-        f"there is no error code {code!r}{hint}",
+        f"there is no error code {code[:_LONGEST_NAME]!r}{hint}",
         error_code=ErrorCodes.ERROR_CODE_UNKNOWN,
         category=ErrorCategory.USAGE,
         remediation=[f"deployment-cli explain {item}" for item in near] or None,
@@ -46,54 +53,36 @@ def explain_code(code: str) -> CodeEntry:
 
 def explain_text(entry: CodeEntry) -> str:
     """What a code means, an example and the remedies."""
-    lines = [f"{entry.code.value}: {entry.title}", ""]
-    lines.extend(textwrap.wrap(entry.explanation, WIDTH))
+    lines = [*wrapped(f"{entry.code.value}: {entry.title}", "  "), ""]
+    lines.extend(wrapped(entry.explanation, ""))
     again = "may pass by itself" if entry.retryable else "does not pass by itself"
     lines += ["", f"{entry.category.value}, severity {entry.severity.value}, {again}", "", "Example:"]
-    lines.extend(_wrapped(f"  {entry.example}", "    "))
+    lines.extend(wrapped(f"  {entry.example}", "    "))
     lines += ["", "What to do:"]
     for remedy in entry.remedies:
-        lines.extend(_wrapped(f"  - {remedy.text}", "    "))
+        lines.extend(wrapped(f"  - {remedy.text}", "    "))
     return "\n".join(lines)
 
 
+def _unexpected(error: BaseException) -> DeploymentSystemError:
+    told = DeploymentSystemError(f"{type(error).__name__}: {valid_text(error)}", cause=error.__cause__)
+    told.__traceback__ = error.__traceback__
+    return told
+
+
 def _place(error: DeploymentSystemError) -> Iterator[str]:
-    context = error.context
-    if context.file_path is None:
-        return
-    place = context.file_path
-    if context.line_number is not None:
-        place += f":{context.line_number}"
-        if context.column is not None:
-            place += f":{context.column}"
-    yield f"  --> {place}"
-    lines = context.extra.get("source_lines")
-    if isinstance(lines, Sequence) and context.line_number is not None:
-        yield from code_frame(lines, context.line_number, context.column, context.extra.get("end_column"))
-
-
-def code_frame(
-    lines: Sequence[Sequence[Any]], faulty: int, column: int | None, end_column: Any = None
-) -> Iterator[str]:
-    """The source around a fault, with carets below it; long lines are cut around the column."""
-    margin = max((len(str(number)) for number, _ in lines), default=1)
-    start = max(0, (column or 1) - 1 - _FRAME_WIDTH // 2) if column and column > _FRAME_WIDTH else 0
-    for number, text in lines:
-        shown = str(text).expandtabs(4)[start : start + _FRAME_WIDTH]
-        yield f"  {number:>{margin}} | {shown}".rstrip()
-        if number == faulty and column:
-            before = str(text)[: column - 1].expandtabs(4)[start:]
-            last = end_column if isinstance(end_column, int) and end_column > column else column + 1
-            carets = max(1, min(_columns(str(text)[column - 1 : last - 1]), _FRAME_WIDTH - _columns(before)))
-            yield f"  {'':>{margin}} | {' ' * _columns(before)}{'^' * carets}"
-
-
-def _columns(text: str) -> int:
-    """How many terminal columns a text takes: East Asian wide characters take two, marks none."""
-    return sum(
-        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
-        for character in text
+    context = error.context.to_dict()
+    line, column = (
+        number if isinstance(number := context.get(name), int) else None for name in ("line_number", "column")
     )
+    if place := context.get("file_path"):
+        if line is not None:
+            place += f":{line}" if column is None else f":{line}:{column}"
+        yield f"  --> {printable(_shortened(place))}"
+    elif line is not None:
+        yield f"  --> line {line}" + ("" if column is None else f", column {column}")
+    if line is not None:
+        yield from code_frame(context.get("source_lines"), line, column, context.get("end_column"))
 
 
 def _facts(error: DeploymentSystemError) -> Iterator[str]:
@@ -103,24 +92,29 @@ def _facts(error: DeploymentSystemError) -> Iterator[str]:
         ("deployment", context.deployment_name),
         ("environment", context.environment),
         ("while", context.operation),
-        ("attempts", context.extra.get("attempts")),
     )
-    shown = [f"{name} {value}" for name, value in facts if value and str(value) not in error.message]
+    shown = [f"{name} {value}" for name, value in facts if value and not _says(error.message, value)]
+    attempts = context.extra.get("attempts")
+    if attempts is not None:
+        shown.append(f"attempts {attempts}")
     if shown:
-        yield from _wrapped(f"  {' · '.join(shown)}", "  ")
+        yield from wrapped(f"  {' · '.join(map(_shortened, shown))}", "  ")
+
+
+def _says(message: str, value: str) -> bool:
+    """Whether the message names the value as a word of its own."""
+    return re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", message) is not None
 
 
 def _causes(error: DeploymentSystemError) -> Iterator[str]:
-    for description in error.cause_descriptions()[:3]:
-        yield from _wrapped(f"  because: {description}", "    ")
+    for description in error.cause_descriptions()[:_MOST_CAUSES]:
+        yield from wrapped(f"  because: {_shortened(description)}", "    ")
 
 
 def _remedies(error: DeploymentSystemError) -> Iterator[str]:
     for text in error.remediation:
-        yield from _wrapped(f"  try: {text}", "    ")
+        yield from wrapped(f"  try: {_shortened(text)}", "    ")
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    ) or [text]
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"

@@ -15,12 +15,9 @@ An error is made once, at the door where it happened. Context is added while it 
 `error.with_context(...)`; what is known already stays.
 """
 
-import hashlib
-import re
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from deployment_system.error_handling.code_registry import REGISTRY
@@ -31,100 +28,25 @@ from deployment_system.error_handling.error_codes import (
     ErrorSeverity,
     Remedy,
 )
+from deployment_system.error_handling.error_context import ErrorContext
+from deployment_system.error_handling.fingerprints import fingerprint
+from deployment_system.error_handling.plain_values import plain_text
 
-_CONTEXT_FIELDS = (
-    "flow_name",
-    "deployment_name",
-    "environment",
-    "file_path",
-    "line_number",
-    "column",
-    "operation",
-)
-
-
-class ErrorContext:
-    """Where and during what an error happened. Immutable.
-
-    Lines count from 1, columns from 1 (in characters). `extra` holds free further facts, which
-    must be JSON values; they stand beside the named fields in `to_dict()`.
-    """
-
-    __slots__ = (*_CONTEXT_FIELDS, "extra")
-
-    flow_name: str | None
-    deployment_name: str | None
-    environment: str | None
-    file_path: str | None
-    line_number: int | None
-    column: int | None
-    operation: str | None
-    extra: Mapping[str, Any]
-
-    def __init__(
-        self,
-        flow_name: str | None = None,
-        deployment_name: str | None = None,
-        environment: str | None = None,
-        file_path: Any = None,
-        line_number: int | None = None,
-        column: int | None = None,
-        operation: str | None = None,
-        **extra: Any,
-    ) -> None:
-        put = object.__setattr__
-        put(self, "flow_name", flow_name)
-        put(self, "deployment_name", deployment_name)
-        put(self, "environment", environment)
-        put(self, "file_path", None if file_path is None else str(file_path))
-        put(self, "line_number", line_number)
-        put(self, "column", column)
-        put(self, "operation", operation)
-        put(self, "extra", MappingProxyType(dict(extra)))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"ErrorContext is immutable: extend it with .extended({name}=...)")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError("ErrorContext is immutable")
-
-    def extended(self, **fields: Any) -> Self:
-        """A context that also says `fields`. What is known already wins: the place nearest to the
-        fault knows best."""
-        known = {name: value for name, value in self._facts() if value is not None}
-        return type(self)(**{**fields, **known})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Every known fact by its name, the extra ones beside the named."""
-        return {name: value for name, value in self._facts() if value is not None}
-
-    @classmethod
-    def from_dict(cls, facts: Mapping[str, Any]) -> Self:
-        """The context that `to_dict` was called on."""
-        return cls(**facts)
-
-    def _facts(self) -> Iterator[tuple[str, Any]]:
-        for name in _CONTEXT_FIELDS:
-            yield name, getattr(self, name)
-        yield from self.extra.items()
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ErrorContext):
-            return NotImplemented
-        return self.to_dict() == other.to_dict()
-
-    def __hash__(self) -> int:
-        return hash(tuple(getattr(self, name) for name in _CONTEXT_FIELDS))
-
-    def __repr__(self) -> str:
-        return f"ErrorContext({', '.join(f'{name}={value!r}' for name, value in self.to_dict().items())})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _context_from_dict, (self.to_dict(),)
-
-
-def _context_from_dict(facts: Mapping[str, Any]) -> ErrorContext:
-    return ErrorContext.from_dict(facts)
+__all__ = [
+    "ConfigurationError",
+    "DeploymentError",
+    "DeploymentSystemError",
+    "DockerError",
+    "ErrorCategory",
+    "ErrorCodes",
+    "ErrorContext",
+    "ErrorSeverity",
+    "FlowDiscoveryError",
+    "PrefectAPIError",
+    "RecoveryError",
+    "RestoredCause",
+    "ValidationError",
+]
 
 
 class RestoredCause(Exception):  # noqa: N818 - stands for any exception, not for an error of ours
@@ -136,7 +58,7 @@ class DeploymentSystemError(Exception):
 
     Category, severity, remediation and whether trying again can help come from the registry's entry
     for the code; each can be said otherwise here. `cause` becomes the exception's `__cause__`, as
-    `raise ... from cause` does.
+    `raise ... from cause` does. Secrets in the message are hidden: it ends up in logs.
     """
 
     default_code: ClassVar[ErrorCodes] = ErrorCodes.UNEXPECTED_ERROR
@@ -163,8 +85,8 @@ class DeploymentSystemError(Exception):
         retryable: bool | None = None,
         timestamp: datetime | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = plain_text(message)
+        super().__init__(self.message)
         self.error_code = _known_code(error_code or self.default_code)
         entry = REGISTRY.get(self.error_code) if isinstance(self.error_code, ErrorCodes) else None
         self.category = ErrorCategory(category or self._usual_category())
@@ -196,19 +118,13 @@ class DeploymentSystemError(Exception):
 
     @property
     def fingerprint(self) -> str:
-        """The same for repeats of one fault, on any machine and in any run. Version 1: code, place and
-        causes, without what changes from run to run."""
-        place = self.context.file_path or ""
-        if place.startswith("/"):
-            place = place.rsplit("/", 1)[-1]
-        parts = [
+        """The same for repeats of one fault, on any machine and in any run."""
+        return fingerprint(
             str(self.error_code),
-            place,
-            self.context.flow_name or "",
-            self.context.deployment_name or "",
-            *(_without_run_details(text) for text in self.cause_descriptions()),
-        ]
-        return "1:" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+            self.context.file_path,
+            (self.context.flow_name, self.context.deployment_name),
+            (self.message, *self.cause_descriptions()),
+        )
 
     def with_context(self, **fields: Any) -> Self:
         """Adds what is known here to the error and returns it, so that `raise error.with_context(...)`
@@ -228,7 +144,7 @@ class DeploymentSystemError(Exception):
         return lines
 
     def to_dict(self) -> dict[str, Any]:
-        """The error as JSON values, complete: `from_dict` makes an equal one of it."""
+        """The error as JSON values, complete: `from_dict` makes one of it that says the same."""
         return {
             "error_code": str(self.error_code),
             "error_type": type(self).__name__,
@@ -275,7 +191,26 @@ class DeploymentSystemError(Exception):
             return self._recorded_traceback
         if self.__traceback__ is None:
             return None
-        return "".join(traceback.format_exception(self))
+        return plain_text("".join(traceback.format_exception(self)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As Python pickles and copies exceptions, causes are lost; they cannot be kept as they are,
+        # because many exceptions of libraries cannot be pickled.
+        state = {**self.__dict__, "_recorded_traceback": self._traceback_text()}
+        return _revived, (type(self), self.args, state, self.cause_descriptions())
+
+
+def _revived(
+    error_class: type[DeploymentSystemError],
+    arguments: tuple[Any, ...],
+    state: dict[str, Any],
+    causes: list[str],
+) -> DeploymentSystemError:
+    # Not by calling the class: a child may take other arguments than it hands to its parent.
+    error = error_class.__new__(error_class, *arguments)
+    error.__dict__.update(state)
+    error.__cause__ = _restored_chain(causes)
+    return error
 
 
 class FlowDiscoveryError(DeploymentSystemError):
@@ -329,7 +264,7 @@ class RecoveryError(DeploymentSystemError):
 
 def _known_code(code: str) -> str:
     """The registry's member for a code of ours, any other text as it is (third parties have codes too)."""
-    return ErrorCodes(code) if code in ErrorCodes.__members__ else str(code)
+    return ErrorCodes(code) if code in ErrorCodes.__members__ else plain_text(code)
 
 
 def _as_remedies(
@@ -338,7 +273,7 @@ def _as_remedies(
     if said is None:
         return usual
     items = [said] if isinstance(said, str | Remedy) else list(said)
-    return tuple(item if isinstance(item, Remedy) else Remedy(item) for item in items)
+    return tuple(item if isinstance(item, Remedy) else Remedy(plain_text(item)) for item in items)
 
 
 def _cause_of(error: BaseException) -> BaseException | None:
@@ -350,7 +285,7 @@ def _cause_of(error: BaseException) -> BaseException | None:
 def _description(error: BaseException) -> str:
     if isinstance(error, RestoredCause):
         return str(error)
-    text = " ".join(str(error).split())
+    text = " ".join(plain_text(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -361,16 +296,6 @@ def _restored_chain(descriptions: Iterable[str]) -> RestoredCause | None:
         cause.__cause__ = chain
         chain = cause
     return chain
-
-
-_RUN_DETAILS = re.compile(
-    r"0x[0-9a-fA-F]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-f]{12,}|(?:/[\w.@+-]+)+/|\d+"
-)
-
-
-def _without_run_details(text: str) -> str:
-    """A description without addresses, ids, folders and numbers, which differ from run to run."""
-    return _RUN_DETAILS.sub("_", text)
 
 
 def _class_named(name: str) -> type[DeploymentSystemError]:

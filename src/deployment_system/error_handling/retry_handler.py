@@ -6,15 +6,18 @@ that it can pass.
 """
 
 import asyncio
+import concurrent.futures
 import functools
+import inspect
+import math
 import random
+import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, overload
 
 from deployment_system.error_handling.error_codes import ErrorCodes
 from deployment_system.error_handling.error_types import DeploymentSystemError
@@ -26,6 +29,9 @@ LONGEST_EXTRA_WAIT_SECONDS = 5.0
 """How much longer than its own delay a caller waits when a server asks for it: the AWS SDKs clamp to
 [own delay, own delay + 5 s], so that a wrong header cannot park anybody for an hour."""
 
+# The one of asyncio is no `Exception`, this one is; both mean that somebody wants no result any more.
+_NEVER_RETRIED = (concurrent.futures.CancelledError,)
+
 
 class RetryStrategy(StrEnum):
     """How the delay grows with the attempts."""
@@ -34,6 +40,10 @@ class RetryStrategy(StrEnum):
     EXPONENTIAL_BACKOFF = "exponential_backoff"
     LINEAR_BACKOFF = "linear_backoff"
     RANDOM_JITTER = "random_jitter"
+
+
+def _types(said: type[BaseException] | Iterable[type[BaseException]]) -> tuple[type[BaseException], ...]:
+    return (said,) if isinstance(said, type) else tuple(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +68,16 @@ class RetryPolicy:
     def __post_init__(self) -> None:
         if self.max_attempts < 1:
             raise ValueError(f"max_attempts is {self.max_attempts}; at least one attempt is made")
-        if self.base_delay < 0 or self.max_delay < 0:
-            raise ValueError("delays are not negative")
-        object.__setattr__(self, "retryable_error_codes", frozenset(map(str, self.retryable_error_codes)))
+        if not (self.base_delay >= 0 and self.max_delay >= 0 and self.backoff_multiplier >= 0):
+            raise ValueError("delays and the multiplier are numbers from 0 on")
+        if self.deadline is not None and not self.deadline >= 0:
+            raise ValueError("a deadline is a number from 0 on")
+        put = object.__setattr__
+        # A strategy's name is what a configuration file holds; a list of types is what people write.
+        put(self, "strategy", RetryStrategy(self.strategy))
+        put(self, "retryable_exceptions", _types(self.retryable_exceptions))
+        put(self, "non_retryable_exceptions", _types(self.non_retryable_exceptions))
+        put(self, "retryable_error_codes", frozenset(map(str, self.retryable_error_codes)))
 
     def delay_after(self, attempt: int, spread: Callable[[], float] = random.random) -> float:
         """Seconds to wait after attempt number `attempt` (from 1); `spread` gives numbers in [0, 1)."""
@@ -71,18 +88,27 @@ class RetryPolicy:
         if self.strategy is RetryStrategy.LINEAR_BACKOFF:
             delay = self.base_delay * attempt
         else:
-            # A float overflows after about a thousand doublings; the cap holds long before.
-            delay = self.base_delay * self.backoff_multiplier ** min(attempt - 1, 500)
+            delay = self._exponential(attempt)
         delay = min(delay, self.max_delay)
         return delay * (0.5 + spread() / 2) if self.jitter else delay
 
+    def _exponential(self, attempt: int) -> float:
+        try:
+            return self.base_delay * float(self.backoff_multiplier) ** (attempt - 1)
+        except OverflowError:
+            return self.max_delay
+
     def is_retryable(self, error: BaseException) -> bool:
         """Whether trying again can help."""
-        if not isinstance(error, Exception) or isinstance(error, self.non_retryable_exceptions):
+        if not isinstance(error, Exception) or isinstance(error, _NEVER_RETRIED):
             return False
-        if isinstance(error, DeploymentSystemError):
-            return error.retryable or str(error.error_code) in self.retryable_error_codes
-        return isinstance(error, self.retryable_exceptions)
+        if isinstance(error, self.non_retryable_exceptions):
+            return False
+        if isinstance(error, self.retryable_exceptions):
+            return True
+        return isinstance(error, DeploymentSystemError) and (
+            error.retryable or str(error.error_code) in self.retryable_error_codes
+        )
 
     def next_delay(
         self,
@@ -143,17 +169,32 @@ class RetryPolicies:
     )
 
 
-_sleepless: ContextVar[bool] = ContextVar("sleepless", default=False)
+class _Sleepless:
+    """How many `no_sleep` blocks are open in this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = 0
+
+    def enter(self, by: int) -> None:
+        with self._lock:
+            self._open += by
+
+    def __bool__(self) -> bool:
+        return self._open > 0
+
+
+_sleepless = _Sleepless()
 
 
 @contextmanager
 def no_sleep() -> Iterator[None]:
-    """Inside, nothing waits between attempts: for the test suites of users."""
-    token = _sleepless.set(True)
+    """Inside, nothing waits between attempts, in threads neither: for the test suites of users."""
+    _sleepless.enter(1)
     try:
         yield
     finally:
-        _sleepless.reset(token)
+        _sleepless.enter(-1)
 
 
 @dataclass(frozen=True)
@@ -176,17 +217,14 @@ class RetryHandler:
         self, fn: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result:
         """The result of `fn`, from the first attempt that succeeds."""
-        try:
-            return fn(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - judged by the policy, and raised where it says no
-            first = error
-        judge = _Judge(self, first)
+        judge = _Judge(self)
         while True:
-            self._wait(judge.delay)
             try:
                 return fn(*args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:  # noqa: BLE001 - judged by the policy, and raised where it says no
                 judge.failed(error)
+            if not _sleepless:
+                self.sleep(judge.delay)
 
     async def async_retry(
         self,
@@ -196,37 +234,28 @@ class RetryHandler:
         **kwargs: Arguments.kwargs,
     ) -> Result:
         """As `retry`, for a function that is awaited."""
-        try:
-            return await fn(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - judged by the policy, and raised where it says no
-            first = error
-        judge = _Judge(self, first)
+        judge = _Judge(self)
         while True:
-            if not _sleepless.get():
-                await self.async_sleep(judge.delay)
             try:
                 return await fn(*args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:  # noqa: BLE001 - judged by the policy, and raised where it says no
                 judge.failed(error)
+            if not _sleepless:
+                await self.async_sleep(judge.delay)
 
     def calculate_delay(self, attempt: int) -> float:
         """Seconds to wait after attempt number `attempt`, which counts from 1."""
         return self.policy.delay_after(attempt, self.spread)
 
-    def _wait(self, delay: float) -> None:
-        if not _sleepless.get():
-            self.sleep(delay)
-
 
 class _Judge:
     """Counts the attempts of one call; raises the error with which it gives up."""
 
-    def __init__(self, handler: RetryHandler, first: Exception) -> None:
+    def __init__(self, handler: RetryHandler) -> None:
         self._handler = handler
         self._began = handler.clock()
         self._attempt = 0
         self.delay = 0.0
-        self.failed(first)
 
     def failed(self, error: Exception) -> None:
         self._attempt += 1
@@ -243,13 +272,27 @@ class _Judge:
         self.delay = delay
 
 
+@overload
+def with_retry(policy: Callable[Arguments, Result], /) -> Callable[Arguments, Result]: ...
+
+
+@overload
 def with_retry(
     policy: RetryPolicy = RetryPolicies.STANDARD_RETRY,
-) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
-    """Decorator: every call is retried as the policy says."""
+) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]: ...
+
+
+def with_retry(policy: RetryPolicy | Callable[..., Any] = RetryPolicies.STANDARD_RETRY) -> Any:
+    """Decorator: every call is retried as the policy says; bare, as the standard policy says."""
+    if not isinstance(policy, RetryPolicy):
+        return with_retry()(policy)
     handler = RetryHandler(policy)
 
     def decorate(fn: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        if inspect.iscoroutinefunction(fn):
+            # Its call never fails, only the awaiting does: nothing would ever be retried.
+            raise TypeError(f"{fn.__qualname__} is awaited: use with_async_retry")
+
         @functools.wraps(fn)
         def retried(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
             return handler.retry(fn, *args, **kwargs)
@@ -259,10 +302,22 @@ def with_retry(
     return decorate
 
 
+@overload
+def with_async_retry(
+    policy: Callable[Arguments, Awaitable[Result]], /
+) -> Callable[Arguments, Awaitable[Result]]: ...
+
+
+@overload
 def with_async_retry(
     policy: RetryPolicy = RetryPolicies.STANDARD_RETRY,
-) -> Callable[[Callable[Arguments, Awaitable[Result]]], Callable[Arguments, Awaitable[Result]]]:
+) -> Callable[[Callable[Arguments, Awaitable[Result]]], Callable[Arguments, Awaitable[Result]]]: ...
+
+
+def with_async_retry(policy: RetryPolicy | Callable[..., Any] = RetryPolicies.STANDARD_RETRY) -> Any:
     """As `with_retry`, for functions that are awaited."""
+    if not isinstance(policy, RetryPolicy):
+        return with_async_retry()(policy)
     handler = RetryHandler(policy)
 
     def decorate(fn: Callable[Arguments, Awaitable[Result]]) -> Callable[Arguments, Awaitable[Result]]:
@@ -280,4 +335,4 @@ def _asked_wait(error: BaseException) -> float | None:
     if not isinstance(error, DeploymentSystemError):
         return None
     asked: Any = error.context.extra.get("retry_after_seconds")
-    return float(asked) if isinstance(asked, int | float) else None
+    return float(asked) if isinstance(asked, int | float) and math.isfinite(asked) else None
