@@ -2,48 +2,122 @@
 
 import ast
 from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
 
 from deployment_system.discovery.module_values import (
+    DICT,
     FLOW_CLASSES,
-    FLOW_DECORATORS,
+    NO_FLOW_ANY_MORE,
+    NOTHING,
     PARTIALS,
     UNKNOWN,
+    WRAPS,
     FlowMaker,
     FlowOptions,
     FlowValue,
     Function,
-    FunctionNode,
+    LegacyFlow,
     Reference,
     Text,
+    Unpackable,
     Value,
     WithOptions,
+    Wraps,
+    as_maker,
 )
 
 DEEPEST_CALL = 5
 """Factories that call factories; more is not read."""
+MOST_STATEMENTS = 100_000
+"""Statements of factories that are read for one file: factories that call each other many times over
+would keep the reader busy for ever."""
 
 Names = Mapping[str, Value]
 
 
-def evaluate(node: ast.expr, names: Names, depth: int = 0) -> Value:
+@dataclass(slots=True)
+class Reach:
+    """How far the calls of one file have been followed."""
+
+    depth: int = 0
+    statements: int = 0
+    made: set[int] = field(default_factory=set)
+    """The functions (by `id` of their node) that factories made flows of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The arguments of a call."""
+
+    line: int
+    positional: tuple[Value, ...] = ()
+    keywords: Mapping[str, Value] = field(default_factory=dict)
+    unpacked: tuple[Value, ...] = ()
+    """What stands after `**`."""
+
+
+def evaluate(node: ast.expr, names: Names, reach: Reach) -> Value:
     """What an expression stands for."""
     if isinstance(node, ast.Name):
-        return names.get(node.id, UNKNOWN)
+        value = names.get(node.id)
+        if value is None:
+            return Reference(DICT) if node.id == "dict" else UNKNOWN
+        return value
     if isinstance(node, ast.Constant):
-        return Text(node.value) if isinstance(node.value, str) else UNKNOWN
+        return _constant(node)
     if isinstance(node, ast.Attribute):
-        return _attribute(evaluate(node.value, names, depth), node.attr)
+        return _attribute(evaluate(node.value, names, reach), node.attr)
     if isinstance(node, ast.Call):
-        return _call(node, names, depth)
+        return _call(node, names, reach)
     if isinstance(node, ast.Lambda):
-        return Function(node)
-    if isinstance(node, ast.JoinedStr | ast.BinOp | ast.FormattedValue):
-        text = text_of(node, names)
+        return Function(node, names)
+    if isinstance(node, ast.NamedExpr):
+        return evaluate(node.value, names, reach)
+    if isinstance(node, ast.Dict):
+        return _dictionary(node, names, reach)
+    if isinstance(node, ast.JoinedStr | ast.BinOp):
+        text = _text_of(node, names)
         return UNKNOWN if text is None else Text(text)
     return UNKNOWN
 
 
-def text_of(node: ast.expr, names: Names) -> str | None:
+def decorated(node: ast.FunctionDef | ast.AsyncFunctionDef, names: Names, reach: Reach) -> Value:
+    """What a decorated function is bound as."""
+    value: Value = Function(node, names)
+    for decorator in reversed(node.decorator_list):
+        value = _decorated_with(evaluate(decorator, names, reach), value, decorator.lineno, reach)
+    if reach.depth and isinstance(value, FlowValue):
+        reach.made.add(id(node))
+    return value
+
+
+def _decorated_with(decorator: Value, value: Value, line: int, reach: Reach) -> Value:
+    """A decorator of which nothing is known leaves the function what it was: most wrap or register."""
+    maker = as_maker(decorator)
+    if maker is not None:
+        return _flow_of(value, line, maker.options)
+    if isinstance(decorator, Wraps):
+        original = decorator.original
+        if isinstance(original, FlowValue) and original.node is not None:
+            return Function(original.node, {})
+        return original if isinstance(original, Function) else UNKNOWN
+    if isinstance(decorator, Reference) and decorator.dotted in NO_FLOW_ANY_MORE:
+        return UNKNOWN if isinstance(value, FlowValue) else value
+    if isinstance(decorator, Function):
+        made = _result_of(decorator, Given(line, (value,)), reach)
+        if isinstance(made, FlowValue) and made is not value:
+            return FlowValue(made.node, made.options, line)
+        return value if made == UNKNOWN else made
+    return value
+
+
+def _constant(node: ast.Constant) -> Value:
+    if isinstance(node.value, str):
+        return Text(node.value)
+    return NOTHING if node.value is None else UNKNOWN
+
+
+def _text_of(node: ast.expr, names: Names) -> str | None:
     """The string that an expression is, where the text determines it."""
     if isinstance(node, ast.Constant):
         return str(node.value) if isinstance(node.value, str | int) else None
@@ -51,35 +125,27 @@ def text_of(node: ast.expr, names: Names) -> str | None:
         value = names.get(node.id, UNKNOWN)
         return value.value if isinstance(value, Text) else None
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        parts = [text_of(node.left, names), text_of(node.right, names)]
+        parts = [_text_of(node.left, names), _text_of(node.right, names)]
     elif isinstance(node, ast.JoinedStr):
-        parts = [text_of(part, names) for part in node.values]
+        parts = [_text_of(part, names) for part in node.values]
     elif isinstance(node, ast.FormattedValue) and node.conversion == -1 and node.format_spec is None:
-        parts = [text_of(node.value, names)]
+        parts = [_text_of(node.value, names)]
     else:
         return None
     known = [part for part in parts if part is not None]
     return "".join(known) if len(known) == len(parts) else None
 
 
-def decorated(node: ast.FunctionDef | ast.AsyncFunctionDef, names: Names) -> Value:
-    """What a decorated function is bound as. A decorator that is not Prefect's leaves it what it was:
-    most wrap or register."""
-    value: Value = Function(node)
-    for decorator in reversed(node.decorator_list):
-        maker = as_maker(evaluate(decorator, names))
-        if maker is not None and isinstance(value, Function):
-            value = FlowValue(value.node, maker.options, decorator.lineno)
-    return value
-
-
-def as_maker(value: Value) -> FlowMaker | None:
-    """The value as something that makes a function a flow."""
-    if isinstance(value, FlowMaker):
-        return value
-    if isinstance(value, Reference) and value.dotted in FLOW_DECORATORS:
-        return FlowMaker(FlowOptions())
-    return None
+def _dictionary(node: ast.Dict, names: Names, reach: Reach) -> Value:
+    """Only what it says of a name matters."""
+    name: Value | None = None
+    for key, value in zip(node.keys, node.values, strict=True):
+        if key is None:
+            inner = evaluate(value, names, reach)
+            name = (inner.name or name) if isinstance(inner, Unpackable) else UNKNOWN
+        elif isinstance(key, ast.Constant) and key.value == "name":
+            name = evaluate(value, names, reach)
+    return Unpackable(name)
 
 
 def _attribute(value: Value, name: str) -> Value:
@@ -90,115 +156,131 @@ def _attribute(value: Value, name: str) -> Value:
     return UNKNOWN
 
 
-def _call(node: ast.Call, names: Names, depth: int) -> Value:
-    target = evaluate(node.func, names, depth)
+def _call(node: ast.Call, names: Names, reach: Reach) -> Value:
+    target = evaluate(node.func, names, reach)
     if isinstance(target, WithOptions):
-        options = _options(node, names, target.flow.options)
-        return FlowValue(target.flow.node, options, node.lineno)
-    if isinstance(target, Reference) and target.dotted in FLOW_CLASSES:
-        return _flow_of(_function_argument(node, names, depth), node, _options(node, names, FlowOptions()))
+        return FlowValue(
+            target.flow.node, _options(_given(node, names, reach), target.flow.options), node.lineno
+        )
+    if isinstance(target, Function):
+        made = _result_of(target, _given(node, names, reach), reach)
+        return FlowValue(made.node, made.options, node.lineno) if isinstance(made, FlowValue) else made
     maker = as_maker(target)
     if maker is not None:
-        options = _options(node, names, maker.options)
-        if not node.args and not any(keyword.arg == "__fn" for keyword in node.keywords):
-            return FlowMaker(options)
-        return _flow_of(_function_argument(node, names, depth), node, options)
-    if isinstance(target, Reference) and target.dotted in PARTIALS and node.args:
-        partial = as_maker(evaluate(node.args[0], names, depth))
-        return UNKNOWN if partial is None else FlowMaker(_options(node, names, partial.options))
-    if isinstance(target, Function) and depth < DEEPEST_CALL:
-        return _result_of(target.node, node, names, depth + 1)
+        return _made(maker, _given(node, names, reach))
+    return _call_of_library(target.dotted, node, names, reach) if isinstance(target, Reference) else UNKNOWN
+
+
+def _call_of_library(called: str, node: ast.Call, names: Names, reach: Reach) -> Value:
+    if called in FLOW_CLASSES:
+        given = _given(node, names, reach)
+        function = given.positional[0] if given.positional else given.keywords.get("fn")
+        if function is None or isinstance(function, Text):
+            return LegacyFlow()
+        return _flow_of(function, given.line, _options(given, FlowOptions()))
+    if called in PARTIALS and node.args:
+        maker = as_maker(evaluate(node.args[0], names, reach))
+        return UNKNOWN if maker is None else FlowMaker(_options(_given(node, names, reach), maker.options))
+    if called in WRAPS and node.args:
+        return Wraps(evaluate(node.args[0], names, reach))
+    if called in NO_FLOW_ANY_MORE and not node.args:
+        return Reference(called)
+    if called == DICT and not node.args:
+        return Unpackable(_given(node, names, reach).keywords.get("name"))
     return UNKNOWN
 
 
-def _function_argument(node: ast.Call, names: Names, depth: int) -> Value:
-    if node.args:
-        return evaluate(node.args[0], names, depth)
-    given = next((keyword.value for keyword in node.keywords if keyword.arg in ("fn", "__fn")), None)
-    return UNKNOWN if given is None else evaluate(given, names, depth)
+def _given(node: ast.Call, names: Names, reach: Reach) -> Given:
+    return Given(
+        node.lineno,
+        tuple(evaluate(argument, names, reach) for argument in node.args),
+        {word.arg: evaluate(word.value, names, reach) for word in node.keywords if word.arg is not None},
+        tuple(evaluate(word.value, names, reach) for word in node.keywords if word.arg is None),
+    )
 
 
-def _flow_of(function: Value, node: ast.Call, options: FlowOptions) -> Value:
+def _made(maker: FlowMaker, given: Given) -> Value:
+    options = _options(given, maker.options)
+    function = given.positional[0] if given.positional else given.keywords.get("__fn", NOTHING)
+    return FlowMaker(options) if function == NOTHING else _flow_of(function, given.line, options)
+
+
+def _flow_of(function: Value, line: int, options: FlowOptions) -> Value:
     if isinstance(function, FlowValue):
-        return FlowValue(function.node, options, node.lineno)
-    return FlowValue(function.node if isinstance(function, Function) else None, options, node.lineno)
+        return UNKNOWN  # Prefect refuses to make a flow of a flow
+    node = function.node if isinstance(function, Function) else None
+    return FlowValue(node, options, line)
 
 
-def _options(node: ast.Call, names: Names, usual: FlowOptions) -> FlowOptions:
-    """What the call says over what was said before. `**options` may hold a name: nobody knows."""
-    name, known, description = usual.name, usual.name_known, usual.description
-    for keyword in node.keywords:
-        if keyword.arg is None:
-            found = _unpacked_name(keyword.value, names)
-            if found is False:
-                known = False
-            elif isinstance(found, str):
-                name, known = found, True
-        elif keyword.arg == "name" and not _is_none(keyword.value):
-            text = text_of(keyword.value, names)
-            name, known = text, text is not None
-        elif keyword.arg == "description":
-            description = text_of(keyword.value, names)
-    return FlowOptions(name, known, description)
+def _options(given: Given, usual: FlowOptions) -> FlowOptions:
+    """What the call says over what was said before. `**options` may hold a name: where they were read,
+    it is known."""
+    name, known = usual.name, usual.name_known
+    said = [given.keywords["name"]] if "name" in given.keywords else []
+    said += [value.name for value in given.unpacked if isinstance(value, Unpackable) and value.name]
+    for value in said:
+        if value != NOTHING:
+            name, known = (value.value, True) if isinstance(value, Text) else (None, False)
+    if not said and any(not isinstance(value, Unpackable) for value in given.unpacked):
+        known = False
+    described = given.keywords.get("description")
+    description = usual.description if described is None else None
+    return FlowOptions(name, known, described.value if isinstance(described, Text) else description)
 
 
-def _unpacked_name(node: ast.expr, names: Names) -> str | bool:
-    """The `name` in `**{...}`; True: it has none; False: not to be told from the text."""
-    if not isinstance(node, ast.Dict):
-        return True
-    for key, value in zip(node.keys, node.values, strict=True):
-        if isinstance(key, ast.Constant) and key.value == "name":
-            text = text_of(value, names)
-            return False if text is None else text
-    return True
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
-
-
-def _result_of(function: FunctionNode, call: ast.Call, names: Names, depth: int) -> Value:
+def _result_of(function: Function, given: Given, reach: Reach) -> Value:
     """What a factory returns: its body is read with the arguments that the text determines."""
-    if isinstance(function, ast.Lambda):
-        return evaluate(function.body, {**names, **_arguments(function, call, names)}, depth)
-    inner: dict[str, Value] = {**names, **_arguments(function, call, names)}
-    result = _run_body(function.body, inner, depth)
-    if isinstance(result, FlowValue):
-        return FlowValue(result.node, result.options, call.lineno)
-    return UNKNOWN if result is None else result
+    node = function.node
+    if reach.depth >= DEEPEST_CALL or isinstance(node, ast.AsyncFunctionDef):
+        return UNKNOWN
+    names: dict[str, Value] = {**function.names, **_bound(node.args, given, function.names, reach)}
+    reach.depth += 1
+    try:
+        if isinstance(node, ast.Lambda):
+            return evaluate(node.body, names, reach)
+        return _run_body(node.body, names, reach)
+    finally:
+        reach.depth -= 1
 
 
-def _run_body(body: list[ast.stmt], names: MutableMapping[str, Value], depth: int) -> Value | None:
+def _run_body(body: list[ast.stmt], names: MutableMapping[str, Value], reach: Reach) -> Value:
     for statement in body:
+        reach.statements += 1
+        if reach.statements > MOST_STATEMENTS:
+            return UNKNOWN
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            names[statement.name] = decorated(statement, names)
-        elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-            target = statement.targets[0]
-            if isinstance(target, ast.Name):
-                names[target.id] = evaluate(statement.value, names, depth)
+            names[statement.name] = decorated(statement, names, reach)
+        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            names[statement.targets[0].id] = evaluate(statement.value, names, reach)
         elif isinstance(statement, ast.Return):
-            return UNKNOWN if statement.value is None else evaluate(statement.value, names, depth)
-    return None
+            return UNKNOWN if statement.value is None else evaluate(statement.value, names, reach)
+        elif not isinstance(statement, ast.Expr | ast.Import | ast.ImportFrom):
+            # What is bound here depends on what is known at run time only.
+            for part in ast.walk(statement):
+                if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                    names[part.id] = UNKNOWN
+    return UNKNOWN
 
 
-def _arguments(function: FunctionNode, call: ast.Call, names: Names) -> dict[str, Value]:
-    declared = function.args
+def _bound(declared: ast.arguments, given: Given, names: Names, reach: Reach) -> dict[str, Value]:
     positional = [*declared.posonlyargs, *declared.args]
-    bound: dict[str, Value] = {}
+    bound: dict[str, Value] = dict.fromkeys(
+        (argument.arg for argument in (*positional, *declared.kwonlyargs)), UNKNOWN
+    )
     for argument, default in zip(reversed(positional), reversed(declared.defaults), strict=False):
-        bound[argument.arg] = _known(default, names)
+        bound[argument.arg] = evaluate(default, names, reach)
     for argument, keyword_default in zip(declared.kwonlyargs, declared.kw_defaults, strict=True):
-        bound[argument.arg] = UNKNOWN if keyword_default is None else _known(keyword_default, names)
-    for argument in (*positional, *declared.kwonlyargs):
-        bound.setdefault(argument.arg, UNKNOWN)
-    for argument, given in zip(positional, call.args, strict=False):
-        bound[argument.arg] = _known(given, names)
-    for keyword in call.keywords:
-        if keyword.arg in bound:
-            bound[keyword.arg] = _known(keyword.value, names)
+        if keyword_default is not None:
+            bound[argument.arg] = evaluate(keyword_default, names, reach)
+    for argument, value in zip(positional, given.positional, strict=False):
+        bound[argument.arg] = value
+    for word, value in given.keywords.items():
+        if word in bound:
+            bound[word] = value
+    if declared.vararg:
+        bound[declared.vararg.arg] = UNKNOWN
+    if declared.kwarg:
+        surely = all(isinstance(value, Unpackable) and value.name is None for value in given.unpacked)
+        more = given.keywords.get("name") if "name" not in bound else None
+        bound[declared.kwarg.arg] = Unpackable(more) if surely else UNKNOWN
     return bound
-
-
-def _known(node: ast.expr, names: Names) -> Value:
-    text = text_of(node, names)
-    return evaluate(node, names) if text is None else Text(text)

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pathspec import GitIgnoreSpec
-
+from deployment_system.discovery.ignoring import IgnoreRules, patterns
 from deployment_system.error_handling import ErrorCodes, ErrorContext, FlowDiscoveryError
 
 NEVER_SCANNED = frozenset({"node_modules", "__pycache__", "site-packages", "__pypackages__"})
@@ -24,32 +23,17 @@ class SourceFile:
     """Relative to the scanned root, with `/`."""
     size: int
     mtime_ns: int
-    rules: "IgnoreRules | None" = field(compare=False, default=None)
+    rules: IgnoreRules | None = field(compare=False, default=None)
+
+    @property
+    def has_proper_name(self) -> bool:
+        """Whether the name is valid UTF-8, so that others can be told of it."""
+        return _printable(self.path) == self.path
 
     @property
     def ignored(self) -> bool:
         """Whether git, Prefect or the configuration leaves it out. Costs a few expressions: ask late."""
         return self.rules is not None and self.rules.match(self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class IgnoreRules:
-    """The ignore files that hold in a folder, the outermost first."""
-
-    levels: tuple[tuple[str, GitIgnoreSpec], ...]
-    """Each with the folder it stands in, relative to the root and with a `/` at its end ('' is the root)."""
-
-    def match(self, name: str) -> bool:
-        """Whether the last rule that speaks of this name says to leave it out."""
-        for folder, spec in reversed(self.levels):
-            decided = spec.check_file(name[len(folder) :]).include
-            if decided is not None:
-                return decided
-        return False
-
-    def below(self, folder: str, text: str) -> "IgnoreRules":
-        """The rules with those of a further ignore file."""
-        return IgnoreRules((*self.levels, (folder, GitIgnoreSpec.from_lines(text.splitlines()))))
 
 
 class Walk:
@@ -58,45 +42,62 @@ class Walk:
     def __init__(self, root: Path, starts: Sequence[Path], exclude: Sequence[str]) -> None:
         self.root = os.path.realpath(root)
         self.errors: list[FlowDiscoveryError] = []
-        self.ignore_texts: list[str] = ["\n".join(exclude)]
-        """What all rules say, to know whether decisions made under them still hold."""
+        self.ignore_texts: list[str] = ["\n".join(exclude), *(str(start) for start in starts)]
+        """What all rules say of what, to know whether decisions made under them still hold."""
         self._starts = starts
-        self._exclude = GitIgnoreSpec.from_lines(exclude)
-        self._seen_folders: set[str] = set()
-        self._read_folders: set[str] = set()
-        """Folders whose ignore file holds already."""
+        self._real_starts = [os.path.realpath(start) for start in starts]
+        self._exclude = patterns(exclude)
+        self._seen: set[str] = set()
+        """Folders, and files that were named one by one."""
 
     def __iter__(self) -> Iterator[SourceFile]:
-        for start in self._starts:
+        # Named files first: a folder that holds them leaves them out then.
+        for start in sorted(self._starts, key=lambda start: not start.is_file()):
             if start.is_file():
-                details = start.stat()
-                yield SourceFile(str(start), self._name(str(start)), details.st_size, details.st_mtime_ns)
+                yield from self._named_file(str(start))
             else:
-                yield from self._folder(str(start), self._rules_above(start))
+                real = os.path.realpath(start)
+                yield from self._folder(str(start), real, self._rules_above(start))
+
+    def _named_file(self, path: str) -> Iterator[SourceFile]:
+        """A file that is named is looked at, whatever git says."""
+        try:
+            details = os.stat(path)  # noqa: PTH116 - paths are texts in this walk
+        except OSError as error:
+            self.errors.append(unreadable(self._name(path), error))
+            return
+        if path not in self._seen:
+            self._seen.add(path)
+            yield SourceFile(path, self._name(path), details.st_size, details.st_mtime_ns)
 
     def _rules_above(self, start: Path) -> IgnoreRules:
-        """The rules of the folders between the root and the start."""
-        rules = IgnoreRules((("", self._exclude),) if len(self._exclude) else ())
-        prefect = self._read_rules(f"{self.root}/{PREFECT_IGNORE_FILE}")
-        if prefect:
-            rules = rules.below("", prefect)
-        folder = Path(self.root)
-        for part in (".", *Path(self._name(str(start))).parts):
-            folder = folder / part
-            if str(folder) in self._read_folders:
-                continue
-            self._read_folders.add(str(folder))
+        """The rules of the folders above the start: those from the root on, and where the root lies in a
+        git repository, those of the repository."""
+        rules = IgnoreRules(
+            self._exclude,
+            patterns((self._read_rules(f"{self.root}/{PREFECT_IGNORE_FILE}") or "").splitlines()),
+        )
+        for folder in (*_up_to_repository(Path(self.root)), *_between(Path(self.root), start)):
             text = self._read_rules(f"{folder}/{IGNORE_FILE}")
             if text:
-                relative = self._name(str(folder))
-                rules = rules.below("" if relative == "." else f"{relative}/", text)
+                relative = os.path.relpath(self.root, folder).replace(os.sep, "/")
+                outside = relative != "." and not relative.startswith("..")
+                below = self._name(str(folder))
+                rules = rules.with_gitignore(
+                    text,
+                    above=f"{relative}/" if outside else "",
+                    below="" if outside or below == "." else f"{below}/",
+                )
         return rules
 
-    def _folder(self, path: str, rules: IgnoreRules) -> Iterator[SourceFile]:
-        real = os.path.realpath(path)
-        if real in self._seen_folders:
+    def _folder(
+        self, path: str, real: str, rules: IgnoreRules, *, read_rules: bool = False
+    ) -> Iterator[SourceFile]:
+        """`real` is the folder's path without symbolic links: to ask for it anew costs a call for each of
+        its parts."""
+        if real in self._seen:
             return
-        self._seen_folders.add(real)
+        self._seen.add(real)
         try:
             with os.scandir(path) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
@@ -108,21 +109,19 @@ class Walk:
             return
         relative = self._name(path)
         prefix = "" if relative == "." else f"{relative}/"
-        # The ignore file of the start itself was read with those above it.
-        new = IGNORE_FILE in names and real not in self._read_folders
-        if new and (text := self._read_rules(f"{path}/{IGNORE_FILE}")):
-            rules = rules.below(prefix, text)
-        yield from self._entries(entries, prefix, rules)
+        if read_rules and IGNORE_FILE in names and (text := self._read_rules(f"{path}/{IGNORE_FILE}")):
+            rules = rules.with_gitignore(text, below=prefix)
+        yield from self._entries(entries, real, prefix, rules)
 
     def _entries(
-        self, entries: Sequence["os.DirEntry[str]"], prefix: str, rules: IgnoreRules
+        self, entries: Sequence["os.DirEntry[str]"], real: str, prefix: str, rules: IgnoreRules
     ) -> Iterator[SourceFile]:
-        applied = rules if rules.levels else None
+        applied = rules or None
         for entry in entries:
             name = entry.name
             try:
-                if name.endswith(".py"):
-                    if entry.is_file() and not self._leads_back(entry):
+                if name.endswith(".py") and entry.is_file():
+                    if entry.path not in self._seen and not self._leads_back(entry):
                         details = entry.stat()
                         shown = prefix + _printable(name)
                         yield SourceFile(entry.path, shown, details.st_size, details.st_mtime_ns, applied)
@@ -133,23 +132,27 @@ class Walk:
                     and not self._leads_back(entry)
                     and not (applied and applied.match(f"{prefix}{_printable(name)}/"))
                 ):
-                    yield from self._folder(entry.path, rules)
+                    below = os.path.realpath(entry.path) if entry.is_symlink() else f"{real}{os.sep}{name}"
+                    yield from self._folder(entry.path, below, rules, read_rules=True)
             except OSError as error:
                 self.errors.append(unreadable(prefix + _printable(name), error))
 
     def _leads_back(self, entry: "os.DirEntry[str]") -> bool:
-        """A symbolic link into the tree: what it leads to is found without it."""
+        """A symbolic link to what is scanned anyhow, or to what lies around it."""
         if not entry.is_symlink():
             return False
-        target = os.path.realpath(entry.path)
-        return target == self.root or target.startswith(self.root + os.sep)
+        target = os.path.realpath(entry.path) + os.sep
+        return any(
+            target.startswith(start + os.sep) or (start + os.sep).startswith(target)
+            for start in self._real_starts
+        )
 
     def _read_rules(self, path: str) -> str | None:
+        if not os.path.isfile(path):  # noqa: PTH113 - hot path of the walk
+            return None  # a pipe of that name would keep the walk waiting for ever
         try:
-            with open(path, encoding="utf-8", errors="replace") as stream:  # noqa: PTH123 - hot path of the walk
+            with open(path, encoding="utf-8-sig", errors="replace") as stream:  # noqa: PTH123 - hot path
                 text = stream.read()
-        except FileNotFoundError:
-            return None
         except OSError as error:
             self.errors.append(unreadable(self._name(path), error))
             return None
@@ -158,6 +161,23 @@ class Walk:
 
     def _name(self, path: str) -> str:
         return _printable(os.path.relpath(path, self.root)).replace(os.sep, "/")
+
+
+def _up_to_repository(root: Path) -> list[Path]:
+    """The folders above the root up to that of its git repository, the outermost first."""
+    above = [root, *root.parents]
+    top = next((index for index, folder in enumerate(above) if (folder / ".git").exists()), 0)
+    return above[top:0:-1]
+
+
+def _between(root: Path, start: Path) -> list[Path]:
+    """The folders from the root down to the start, both included."""
+    if not start.is_relative_to(root):
+        return [start]
+    folders = [root]
+    for part in start.relative_to(root).parts:
+        folders.append(folders[-1] / part)
+    return folders
 
 
 def unreadable(name: str, error: OSError) -> FlowDiscoveryError:

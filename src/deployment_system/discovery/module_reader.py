@@ -2,18 +2,17 @@
 worker could load."""
 
 import ast
-import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from deployment_system.discovery.evaluate import decorated, evaluate
-from deployment_system.discovery.flow import Import, NotDeployable, Parameter
+from deployment_system.discovery.branches import Condition, either, forgives_imports, is_prefect, judged
+from deployment_system.discovery.depth import room_for_depth
+from deployment_system.discovery.evaluate import Reach, decorated, evaluate
+from deployment_system.discovery.flow import Import, NotDeployable
 from deployment_system.discovery.module_values import (
-    FLOW_CLASSES,
-    FLOW_DECORATORS,
     UNKNOWN,
     FlowValue,
-    FunctionNode,
+    LegacyFlow,
     Reference,
     Value,
 )
@@ -35,69 +34,44 @@ class ModuleReading:
     """Names bound by import, to their dotted origins."""
     imports: list[Import] = field(default_factory=list)
     not_deployable: list[NotDeployable] = field(default_factory=list)
-    legacy: list[tuple[int, str]] = field(default_factory=list)
+    legacy: dict[int, str] = field(default_factory=dict)
     """Lines where Prefect 1 is used, with what was seen there."""
 
     def flows(self) -> Iterator[tuple[str, FlowValue]]:
-        """The names that are flows when the module has been loaded; one flow of several names once."""
+        """The names that are flows when the module has been loaded, by line; a flow of several names once."""
+        found = [(name, value) for name, value in self.names.items() if isinstance(value, FlowValue)]
         seen: set[tuple[int | None, str | None]] = set()
-        for name, value in self.names.items():
-            if isinstance(value, FlowValue):
-                identity = (id(value.node) if value.node else None, value.name)
-                if value.node is None or identity not in seen:
-                    seen.add(identity)
-                    yield name, value
+        for name, value in sorted(found, key=lambda item: item[1].line):
+            identity = (id(value.node) if value.node else None, value.name)
+            if value.node is None or identity not in seen:
+                seen.add(identity)
+                yield name, value
 
 
+@room_for_depth()
 def read_module(tree: ast.Module, file: str) -> ModuleReading:
     """Reads the whole module."""
     reading = ModuleReading(file)
-    _Reader(reading).block(tree.body)
+    _Reader(reading).module(tree)
     return reading
-
-
-def parameters_of(node: FunctionNode) -> tuple[Parameter, ...]:
-    """The parameters of a function, as its text says them."""
-    arguments = node.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    defaults: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
-    defaults += arguments.defaults
-    found = []
-    for index, (argument, default) in enumerate(zip(positional, defaults, strict=True)):
-        kind = "positional_only" if index < len(arguments.posonlyargs) else "positional_or_keyword"
-        found.append(_parameter(argument, kind, default))
-    if arguments.vararg:
-        found.append(_parameter(arguments.vararg, "var_positional", None))
-    for argument, keyword_default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        found.append(_parameter(argument, "keyword_only", keyword_default))
-    if arguments.kwarg:
-        found.append(_parameter(arguments.kwarg, "var_keyword", None))
-    return tuple(found)
-
-
-def docstring_of(node: FunctionNode) -> str | None:
-    """The docstring as `inspect.getdoc` gives it."""
-    if isinstance(node, ast.Lambda):
-        return None
-    text = ast.get_docstring(node, clean=False)
-    return None if text is None else inspect.cleandoc(text)
-
-
-def _parameter(argument: ast.arg, kind: str, default: ast.expr | None) -> Parameter:
-    return Parameter(
-        argument.arg,
-        kind,
-        ast.unparse(argument.annotation) if argument.annotation else None,
-        ast.unparse(default) if default else None,
-    )
 
 
 class _Reader:
     def __init__(self, reading: ModuleReading) -> None:
         self._reading = reading
         self._names = reading.names
+        self._reach = Reach()
         self._optional = False
         self._script_only = False
+        self._out_of_reach: list[tuple[NotDeployable, int]] = []
+        """Flows made where no worker finds them, each with the `id` of what makes it."""
+
+    def module(self, tree: ast.Module) -> None:
+        self.block(tree.body)
+        # A factory's flow is not out of reach where a name of the module holds what the factory made.
+        self._reading.not_deployable.extend(
+            item for item, maker in self._out_of_reach if maker not in self._reach.made
+        )
 
     def block(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:
@@ -107,90 +81,139 @@ class _Reader:
         if isinstance(node, ast.Import | ast.ImportFrom):
             self._import(node)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            value = decorated(node, self._names)
-            self._bind(node.name, value)
-            self._inside(node.body, NESTED)
+            self._bind(node.name, decorated(node, self._names, self._reach), node.lineno)
+            self._inside_function(node)
         elif isinstance(node, ast.ClassDef):
-            self._names[node.name] = UNKNOWN
+            self._bind(node.name, UNKNOWN, node.lineno)
             self._inside(node.body, METHOD)
-        elif isinstance(node, ast.Assign):
-            for target in node.targets:
-                self._assign(target, node.value)
-        elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            self._assign(node.target, node.value)
         elif isinstance(node, ast.Delete):
             for target in node.targets:
-                if isinstance(target, ast.Name):
-                    self._names.pop(target.id, None)
+                for name in _names_in(target, ast.Del):
+                    self._names.pop(name, None)
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Expr):
+            self._simple(node)
         else:
             self._compound(node)
 
+    def _simple(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Expr) -> None:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                self._assign(target, node.value)
+        elif isinstance(node, ast.AnnAssign):
+            if node.value is not None:
+                self._assign(node.target, node.value)
+        elif isinstance(node, ast.AugAssign):
+            if isinstance(node.target, ast.Name):
+                self._assign(node.target, ast.BinOp(node.target, node.op, node.value))
+        else:
+            self._walrus(node.value)
+
     def _compound(self, node: ast.stmt) -> None:
         if isinstance(node, ast.If):
+            self._walrus(node.test)
             self._if(node)
         elif isinstance(node, ast.Try | ast.TryStar):
             self._try(node)
         elif isinstance(node, ast.With | ast.AsyncWith):
             self._notice_prefect_1(node)
+            for item in node.items:
+                self._forget(item.optional_vars)
             self.block(node.body)
-        elif isinstance(node, ast.For | ast.AsyncFor | ast.While):
-            self.block(node.body)
-            self.block(node.orelse)
+        elif isinstance(node, ast.For | ast.AsyncFor):
+            self._forget(node.target)
+            self.block([*node.body, *node.orelse])
+        elif isinstance(node, ast.While):
+            self._walrus(node.test)
+            self.block([*node.body, *node.orelse])
+        elif isinstance(node, ast.Match):
+            self._branches([*(case.body for case in node.cases), []])
 
     def _if(self, node: ast.If) -> None:
-        if _is_script_guard(node.test):
-            kept, self._script_only = self._script_only, True
-            names = dict(self._names)
-            self.block(node.body)
-            self._names.clear()
-            self._names.update(names)
-            self._script_only = kept
-            self.block(node.orelse)
-        elif _is_type_checking(node.test, self._names):
-            names = dict(self._names)
-            self._optionally(node.body)
-            self._names.clear()
-            self._names.update({**dict(self._names), **names})
-            self.block(node.orelse)
+        condition, body, otherwise = judged(node, self._names)
+        if condition is Condition.OPEN:
+            self._branches([body, otherwise])
+        elif condition is Condition.ALWAYS:
+            self.block(body)
         else:
-            # Which branch runs is not known: what both bind, the first one binds.
-            self.block(node.orelse)
-            self.block(node.body)
+            before = dict(self._names)
+            if condition is Condition.SCRIPT_ONLY:
+                kept, self._script_only = self._script_only, True
+                self.block(body)
+                self._script_only = kept
+            elif condition is Condition.TYPES_ONLY:
+                self._optionally(body)
+            self._restore(before)
+            self.block(otherwise)
 
     def _try(self, node: ast.Try | ast.TryStar) -> None:
-        forgiving = any(_forgives_imports(handler) for handler in node.handlers)
-        for handler in node.handlers:
-            self._optionally(handler.body) if forgiving else self.block(handler.body)
-        if forgiving:
-            self._optionally(node.body)
-        else:
-            self.block(node.body)
+        forgiving = any(forgives_imports(handler) for handler in node.handlers)
+        before = dict(self._names)
+        self._optionally(node.body) if forgiving else self.block(node.body)
         self.block(node.orelse)
+        ends = [dict(self._names)]
+        for handler in node.handlers:
+            self._restore(before)
+            self._optionally(handler.body) if forgiving else self.block(handler.body)
+            if handler.name:
+                self._names.pop(handler.name, None)
+            ends.append(dict(self._names))
+        self._join(ends)
         self.block(node.finalbody)
+
+    def _branches(self, bodies: Sequence[Sequence[ast.stmt]]) -> None:
+        before = dict(self._names)
+        ends = []
+        for body in bodies:
+            self._restore(before)
+            self.block(body)
+            ends.append(dict(self._names))
+        self._join(ends)
+
+    def _join(self, ends: Sequence[dict[str, Value]]) -> None:
+        self._restore({name: either([end.get(name) for end in ends]) for end in ends for name in end})
+
+    def _restore(self, names: dict[str, Value]) -> None:
+        """In place: functions see the module's names through this very dictionary."""
+        self._names.clear()
+        self._names.update(names)
 
     def _optionally(self, body: Sequence[ast.stmt]) -> None:
         kept, self._optional = self._optional, True
         self.block(body)
         self._optional = kept
 
+    def _value(self, node: ast.expr) -> Value:
+        return evaluate(node, self._names, self._reach)
+
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
-            self._bind(target.id, evaluate(value, self._names))
+            self._bind(target.id, self._value(value), target.lineno)
+        elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+            # A dictionary of options that is changed is not what it was.
+            self._names[target.value.id] = UNKNOWN
         elif isinstance(target, ast.Tuple | ast.List):
             values = value.elts if isinstance(value, ast.Tuple | ast.List) else []
-            if len(values) == len(target.elts):
+            starred = any(isinstance(one, ast.Starred) for one in (*target.elts, *values))
+            if len(values) == len(target.elts) and not starred:
                 for one, its_value in zip(target.elts, values, strict=True):
                     self._assign(one, its_value)
             else:
-                for one in target.elts:
-                    if isinstance(one, ast.Name):
-                        self._names[one.id] = UNKNOWN
+                self._forget(target)
 
-    def _bind(self, name: str, value: Value) -> None:
+    def _walrus(self, node: ast.expr) -> None:
+        if isinstance(node, ast.NamedExpr):
+            self._assign(node.target, node.value)
+
+    def _forget(self, target: ast.expr | None) -> None:
+        """Names bound to what only running the code would tell."""
+        for name in _names_in(target, ast.Store) if target is not None else ():
+            self._bind(name, UNKNOWN, 0)
+
+    def _bind(self, name: str, value: Value, line: int) -> None:
+        if isinstance(value, LegacyFlow):
+            self._reading.legacy.setdefault(line, "Flow(...)")
         if self._script_only and isinstance(value, FlowValue):
-            self._note(value, name, SCRIPT_ONLY)
-        # Re-inserted, so that the order of names is that of their last binding.
-        self._names.pop(name, None)
+            self._note(value, name, SCRIPT_ONLY, id(value))
         self._names[name] = value
         self._reading.bindings.pop(name, None)
 
@@ -218,6 +241,15 @@ class _Reader:
 
     # -- inside functions and classes, where flows cannot be loaded from -------------------------
 
+    def _inside_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """Parameters hide the module's names."""
+        arguments = node.args
+        declared = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        hidden = {one.arg: self._names[one.arg] for one in declared if one.arg in self._names}
+        self._names.update(dict.fromkeys(hidden, UNKNOWN))
+        self._inside(node.body, NESTED)
+        self._names.update(hidden)
+
     def _inside(self, body: Sequence[ast.stmt], reason: str) -> None:
         """Statements of a function or a class: their imports fail at run time, and flows made there
         cannot be loaded. Names are looked up as the module has them now."""
@@ -225,21 +257,22 @@ class _Reader:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 self._import_inside(node)
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                value = decorated(node, self._names) if node.decorator_list else UNKNOWN
-                if isinstance(value, FlowValue):
-                    self._note(value, node.name, reason)
-                self._inside(node.body, NESTED)
+                if node.decorator_list:
+                    self._note(decorated(node, self._names, self._reach), node.name, reason, id(node))
+                self._inside_function(node)
             elif isinstance(node, ast.ClassDef):
                 self._inside(node.body, METHOD)
             elif isinstance(node, ast.Try | ast.TryStar):
                 self._inside_try(node, reason)
             else:
+                if isinstance(node, ast.With | ast.AsyncWith):
+                    self._notice_prefect_1(node)
                 for inner in _inner_blocks(node):
                     self._inside(inner, reason)
 
     def _inside_try(self, node: ast.Try | ast.TryStar, reason: str) -> None:
         kept = self._optional
-        self._optional = kept or any(_forgives_imports(handler) for handler in node.handlers)
+        self._optional = kept or any(forgives_imports(handler) for handler in node.handlers)
         self._inside(node.body, reason)
         for handler in node.handlers:
             self._inside(handler.body, reason)
@@ -253,29 +286,25 @@ class _Reader:
         names, bindings = dict(self._names), dict(self._reading.bindings)
         self._import(node)
         found = dict(self._names)
-        self._names.clear()
-        self._names.update({**{name: found[name] for name in found if _is_prefect(found[name])}, **names})
+        self._restore({**{name: found[name] for name in found if is_prefect(found[name])}, **names})
         self._reading.bindings.clear()
         self._reading.bindings.update(bindings)
 
-    def _note(self, value: FlowValue, function: str, reason: str) -> None:
-        self._reading.not_deployable.append(
-            NotDeployable(value.name or function, self._reading.file, value.line, function, reason)
-        )
+    def _note(self, value: Value, function: str, reason: str, maker: int) -> None:
+        if isinstance(value, FlowValue):
+            item = NotDeployable(value.name or function, self._reading.file, value.line, function, reason)
+            self._out_of_reach.append((item, maker))
 
     def _notice_prefect_1(self, node: ast.With | ast.AsyncWith) -> None:
         for item in node.items:
-            call = item.context_expr
-            if isinstance(call, ast.Call):
-                target = evaluate(call.func, self._names)
-                if isinstance(target, Reference) and target.dotted in FLOW_CLASSES:
-                    self._reading.legacy.append((node.lineno, "with Flow(...)"))
+            if isinstance(self._value(item.context_expr), LegacyFlow):
+                self._reading.legacy.setdefault(node.lineno, "with Flow(...)")
 
 
-def _is_prefect(value: Value) -> bool:
-    return isinstance(value, Reference) and (
-        value.dotted in FLOW_DECORATORS or value.dotted in ("prefect", "prefect.flows")
-    )
+def _names_in(target: ast.expr, context: type[ast.expr_context]) -> Iterator[str]:
+    for part in ast.walk(target):
+        if isinstance(part, ast.Name) and isinstance(part.ctx, context):
+            yield part.id
 
 
 def _inner_blocks(node: ast.stmt) -> Iterator[list[ast.stmt]]:
@@ -285,27 +314,3 @@ def _inner_blocks(node: ast.stmt) -> Iterator[list[ast.stmt]]:
             yield block
     for case in getattr(node, "cases", ()):
         yield case.body
-
-
-def _is_script_guard(test: ast.expr) -> bool:
-    if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.ops[0], ast.Eq):
-        return False
-    sides = [test.left, test.comparators[0]]
-    named = any(isinstance(side, ast.Name) and side.id == "__name__" for side in sides)
-    main = any(isinstance(side, ast.Constant) and side.value == "__main__" for side in sides)
-    return named and main
-
-
-def _is_type_checking(test: ast.expr, names: dict[str, Value]) -> bool:
-    value = evaluate(test, names)
-    if isinstance(value, Reference):
-        return value.dotted in ("typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING")
-    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
-
-
-def _forgives_imports(handler: ast.ExceptHandler) -> bool:
-    if handler.type is None:
-        return True
-    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    forgiving = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
-    return any(isinstance(kind, ast.Name) and kind.id in forgiving for kind in kinds)

@@ -1,8 +1,12 @@
 """What is known of one file, to and from JSON, and the cache that keeps it between runs."""
 
 import json
+import os
 import sys
+import threading
+import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +20,9 @@ from deployment_system.error_handling import (
     FlowDiscoveryError,
 )
 
-FORMAT = 1
+FORMAT = 2
 IRRELEVANT = 0
 """The file cannot hold flows."""
-IGNORED = 1
-"""Git, Prefect or the configuration leaves the file out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Cache:
             self._load(file)
 
     def get(self, name: str, size: int, mtime_ns: int) -> FileRecord | int | None:
-        """The record, IRRELEVANT or IGNORED; None where the file is new or changed."""
+        """The record, or IRRELEVANT; None where the file is new or changed."""
         entry = self._before.get(name)
         if entry is None or entry[0] != size or entry[1] != mtime_ns:
             return None
@@ -94,17 +96,20 @@ class Cache:
         if unchanged and self.rules_are(rules):
             return
         content = {"format": FORMAT, "python": sys.version, "rules": rules, "files": self._now}
-        temporary = self._file.with_name(f".{self._file.name}.new")
+        # Another process may be writing too: each its own file, the last one stays.
+        temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}-{threading.get_ident()}.new")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(content), encoding="utf-8")
+            temporary.write_bytes(_sealed(json.dumps(content).encode()))
             temporary.replace(self._file)
         except OSError as error:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             self.warnings.append(_cache_warning(self._file, f"cannot be written: {error}", error))
 
     def _load(self, file: Path) -> None:
         try:
-            stored = json.loads(file.read_bytes())
+            stored = json.loads(_unsealed(file.read_bytes()))
             if stored["format"] == FORMAT and stored["python"] == sys.version:
                 self._before, self._rules_before = _checked(stored["files"]), stored["rules"]
         except FileNotFoundError:
@@ -115,6 +120,19 @@ class Cache:
     def _damaged(self, error: Exception) -> None:
         if self._file is not None and not self.warnings:
             self.warnings.append(_cache_warning(self._file, "is damaged and was made anew", error))
+
+
+def _sealed(content: bytes) -> bytes:
+    """JSON within JSON, with a checksum before it: damage that leaves it readable is found as well."""
+    return b'{"sum":"%08x","of":' % zlib.crc32(content) + content + b"}"
+
+
+def _unsealed(stored: bytes) -> bytes:
+    head = len(_sealed(b"")) - 1
+    content = stored[head:-1]
+    if _sealed(content) != stored:
+        raise ValueError("its checksum is wrong")
+    return content
 
 
 def _checked(files: dict[str, list[Any]]) -> dict[str, list[Any]]:

@@ -7,16 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from deployment_system.discovery.depth import room_for_depth
 from deployment_system.discovery.files import SourceFile, Walk
 from deployment_system.discovery.flow import Discovery, Flow
-from deployment_system.discovery.module_reader import (
-    ModuleReading,
-    docstring_of,
-    parameters_of,
-    read_module,
-)
+from deployment_system.discovery.module_reader import ModuleReading, read_module
 from deployment_system.discovery.records import IRRELEVANT, Cache, FileRecord
-from deployment_system.discovery.source import Source, mentions_flows, parse, read_bytes
+from deployment_system.discovery.signatures import docstring_of, parameters_of
+from deployment_system.discovery.source import Source, mentions_flows, parse, read_bytes, too_deep
 from deployment_system.error_handling import ErrorCodes, ErrorContext, FlowDiscoveryError
 
 PROGRESS_EVERY = 200
@@ -42,8 +39,12 @@ def discover(
     records: list[FileRecord] = []
     scanned = 0
     with _no_garbage_collection():
-        for file in list(walk):
-            record = _record(file, cache)
+        with room_for_depth():
+            files = list(walk)
+        rules = _digest(walk.ignore_texts)
+        trusted = cache.rules_are(rules)
+        for file in files:
+            record = _record(file, cache, trusted=trusted)
             if record is None:
                 continue
             scanned += 1
@@ -51,7 +52,7 @@ def discover(
                 on_progress(scanned)
             if not isinstance(record, int):
                 records.append(record)
-    cache.save(_digest(walk.ignore_texts))
+    cache.save(rules)
     errors = [*walk.errors, *(error for record in records for error in record.errors)]
     return Discovery(
         flows=tuple(flow for record in records for flow in record.flows),
@@ -67,7 +68,7 @@ def _starts(root: Path, paths: Sequence[str]) -> list[Path]:
     starts = []
     for path in paths or (".",):
         start = root / path
-        if not start.exists():
+        if not _exists(start):
             raise FlowDiscoveryError(
                 f"there is no {path!r} in {root.name or root}",
                 error_code=ErrorCodes.SCAN_PATH_NOT_FOUND,
@@ -77,15 +78,20 @@ def _starts(root: Path, paths: Sequence[str]) -> list[Path]:
     return starts
 
 
-def _record(file: SourceFile, cache: Cache) -> FileRecord | int | None:
-    """What the file holds; None where it is left out."""
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, a folder that may not be searched
+        return False
+
+
+def _record(file: SourceFile, cache: Cache, *, trusted: bool) -> FileRecord | int | None:
+    """What the file holds; None where it is left out. `trusted`: what is in the cache was not left out."""
     known = cache.get(file.name, file.size, file.mtime_ns)
-    if known is not None and not isinstance(known, int):
-        return None if file.ignored else known
-    if known == IRRELEVANT:
-        return known
-    if file.ignored:
+    if (known is None or not trusted) and file.ignored:
         return None
+    if known is not None:
+        return known
     content = read_bytes(file)
     if isinstance(content, FlowDiscoveryError):
         return FileRecord(errors=(content,))
@@ -103,21 +109,18 @@ def read_file(file: SourceFile, content: bytes) -> FileRecord:
     if isinstance(source, FlowDiscoveryError):
         return FileRecord(errors=(source,))
     try:
-        reading = read_module(source.tree, file.name)
+        with room_for_depth():
+            reading = read_module(source.tree, file.name)
+            flows = tuple(_flows(file, source, reading))
     except RecursionError as error:
-        return FileRecord(
-            errors=(
-                FlowDiscoveryError(
-                    f"{file.name} is nested too deeply to be read",
-                    error_code=ErrorCodes.FLOW_FILE_TOO_COMPLEX,
-                    context=ErrorContext(file_path=file.name, operation="discover"),
-                    cause=error,
-                ),
-            )
-        )
-    flows = list(_flows(file, source, reading))
+        return FileRecord(errors=(too_deep(file, error),))
     errors = [*_legacy(file, reading), *_nameless(file, reading)]
-    return FileRecord(tuple(flows), tuple(reading.not_deployable), tuple(errors))
+    # Functions know the names around them, which name functions: without this, no tree would be freed.
+    reading.names.clear()
+    if flows and not file.has_proper_name:
+        errors.append(_improper_name(file, flows[0].line))
+        flows = ()
+    return FileRecord(flows, tuple(reading.not_deployable), tuple(errors))
 
 
 def _flows(file: SourceFile, source: Source, reading: ModuleReading) -> Iterator[Flow]:
@@ -152,8 +155,17 @@ def _nameless(file: SourceFile, reading: ModuleReading) -> Iterator[FlowDiscover
             )
 
 
+def _improper_name(file: SourceFile, line: int) -> FlowDiscoveryError:
+    return FlowDiscoveryError(
+        f"the name of {file.name} is not valid UTF-8: no worker could be told to load its flows",
+        error_code=ErrorCodes.FLOW_INVALID_STRUCTURE,
+        context=ErrorContext(file_path=file.name, line_number=line, operation="discover"),
+        remediation=["Give the file, or the folder where it lies, a name in UTF-8."],
+    )
+
+
 def _legacy(file: SourceFile, reading: ModuleReading) -> Iterator[FlowDiscoveryError]:
-    for line, seen in reading.legacy:
+    for line, seen in reading.legacy.items():
         yield FlowDiscoveryError(
             f"{file.name} is written for Prefect 1 ({seen})",
             error_code=ErrorCodes.FLOW_LEGACY_PREFECT,

@@ -62,12 +62,7 @@ def parse(file: SourceFile, content: bytes) -> Source | FlowDiscoveryError:
     except (ValueError, LookupError, UnicodeError) as error:
         return _encoding_error(file, f"cannot be decoded: {error}", None, error)
     except (RecursionError, MemoryError) as error:
-        return FlowDiscoveryError(
-            f"{file.name} is nested too deeply to be read",
-            error_code=ErrorCodes.FLOW_FILE_TOO_COMPLEX,
-            context=ErrorContext(file_path=file.name, operation="discover"),
-            cause=error,
-        )
+        return too_deep(file, error)
     return Source(tree, hashlib.sha256(content).hexdigest())
 
 
@@ -75,7 +70,9 @@ def _syntax_error(file: SourceFile, content: bytes, error: SyntaxError) -> FlowD
     text = _decoded(content)
     if text is None or _is_encoding_problem(error):
         return _encoding_error(file, f"cannot be decoded: {error.msg}", error.lineno, error)
-    lines = text.splitlines()
+    if _is_too_deep(error):
+        return too_deep(file, error, error.lineno)
+    lines = re.split(r"\r\n|\r|\n", text)
     number = error.lineno or 1
     facts: dict[str, Any] = {"source_lines": source_lines(lines, number)}
     if error.end_offset and error.end_lineno == error.lineno:
@@ -109,6 +106,21 @@ def _remedies(lines: list[str], number: int) -> list[str] | None:
     if re.match(r"\s*type\s+\w+.*=", line) or re.match(r"\s*(class|(async\s+)?def)\s+\w+\[", line):
         return ["This looks like Python 3.12: run deployment-cli with that version."]
     return None
+
+
+def too_deep(file: SourceFile, cause: Exception, line: int | None = None) -> FlowDiscoveryError:
+    """The error for source that is nested deeper than can be read."""
+    return FlowDiscoveryError(
+        f"{file.name} is nested too deeply to be read",
+        error_code=ErrorCodes.FLOW_FILE_TOO_COMPLEX,
+        context=ErrorContext(file_path=file.name, line_number=line, operation="discover"),
+        cause=cause,
+    )
+
+
+def _is_too_deep(error: SyntaxError) -> bool:
+    # As below: the messages are the only sign.
+    return str(error.msg).startswith(("too many nested parentheses", "too many levels of indentation"))
 
 
 def _is_encoding_problem(error: SyntaxError) -> bool:
