@@ -51,9 +51,27 @@ def _candidates(specifiers: SpecifierSet) -> Iterator[Version]:
             # `===` compares texts; a text that is no version has no neighbours.
             continue
         yield version
-        if not version.is_prerelease:
-            yield Version(f"{version.public}.dev0")
+        yield from _beside(version)
         yield from _neighbours(version.epoch, version.release)
+
+
+def _beside(version: Version) -> Iterator[Version]:
+    """Versions of the same release: just before it, just after it, and the very first one."""
+    yield Version(f"{version.base_version}.dev0")
+    if version.dev is None:
+        yield Version(f"{version.public}.dev0")
+    without_dev = version.public.partition(".dev")[0]
+    steps = [(version.dev, f"{without_dev}.dev")]
+    if version.pre is not None:
+        steps.append((version.pre[1], f"{version.base_version}{version.pre[0]}"))
+    if version.post is not None:
+        steps.append((version.post, f"{without_dev.partition('.post')[0]}.post"))
+    elif version.dev is None:
+        yield Version(f"{version.public}.post0")
+    for number, text in steps:
+        if number is not None:
+            yield Version(f"{text}{number + 1}")
+            yield Version(f"{text}{max(number - 1, 0)}")
 
 
 def _neighbours(epoch: int, release: tuple[int, ...]) -> Iterator[Version]:

@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 
 from deployment_system.validation.declarations import Problem, Reading, Strength
 
-_TABLE_HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?")
+_TABLE_HEADER = re.compile(r"\s*\[\[?\s*([^\]=]+?)\s*\]\]?\s*(?:#.*)?")
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 _CONDA_ITEM = re.compile(r"(\s*)-\s+(?P<quote>['\"]?)(?P<text>[^#]*?)(?P=quote)\s*(?:#.*)?")
 _CONDA_SPEC = re.compile(r"(?:[\w/.-]+::)?(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<versions>[=<>!~].*)?")
@@ -274,14 +274,21 @@ class _TomlLines:
 
     def number(self, table: str, item: str) -> int | None:
         """The first line of the table, or of one below it, that holds the item."""
+        holds = _whole(item)
         for number, (header, line) in enumerate(self._lines, start=1):
-            if header.startswith(table) and item in line:
+            if header.startswith(table) and not _TABLE_HEADER.fullmatch(line) and holds.search(line):
                 return number
         return _line_holding([line for _, line in self._lines], item)
 
 
 def _line_holding(lines: Sequence[str], item: str) -> int | None:
-    return next((number for number, line in enumerate(lines, start=1) if item in line), None)
+    holds = _whole(item)
+    return next((number for number, line in enumerate(lines, start=1) if holds.search(line)), None)
+
+
+def _whole(item: str) -> re.Pattern[str]:
+    """Finds an item, and not another one that it is only a part of."""
+    return re.compile(rf"(?<![\w.-]){re.escape(item)}(?![\w.-])")
 
 
 def _table(content: Mapping[str, Any], key: str) -> dict[str, Any]:

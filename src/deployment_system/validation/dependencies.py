@@ -21,7 +21,7 @@ from deployment_system.validation.conflicts import conflicts
 from deployment_system.validation.declared import Declared, inline_requirements, read_declared
 from deployment_system.validation.import_names import REMOVED_FROM_STANDARD_LIBRARY, likely_distributions
 from deployment_system.validation.installed import Installed
-from deployment_system.validation.local_modules import LocalModules
+from deployment_system.validation.local_modules import LocalModules, workspace_members
 
 Finding = FlowDiscoveryError | ValidationError
 
@@ -171,7 +171,7 @@ def check_dependencies(
     the declared requirements among themselves. No code is imported."""
     if not flows:
         return DependencyReport()
-    folders = _folders_above(root, flows)
+    folders = [*_folders_above(root, flows), *workspace_members(root)]
     declared = read_declared(root, folders)
     check = _Check(LocalModules(root), declared, installed or Installed(), check_environment)
     for flow in flows:

@@ -40,12 +40,28 @@ def import_files(
     jobs: Sequence[Mapping[str, Any]], root: Path, timeout_seconds: float
 ) -> Iterator[dict[str, Any]]:
     """Imports each job's file and yields its answer as it comes, in the jobs' order."""
-    if not jobs:
-        return
+    pending = list(jobs)
+    while pending:
+        answered = 0
+        for answer in _answers(pending, root, timeout_seconds):
+            answered += 1
+            yield answer
+        if answered < len(pending):
+            # The file has reached the process that starts all of them: the next ones get a new one.
+            yield {"file": pending[answered]["file"], "died": "ended the process that had started it"}
+            answered += 1
+        pending = pending[answered:]
+
+
+def _answers(
+    jobs: Sequence[Mapping[str, Any]], root: Path, timeout_seconds: float
+) -> Iterator[dict[str, Any]]:
+    """The answers of one process, as many as it gives."""
     read_end, write_end = os.pipe()
-    with tempfile.TemporaryDirectory(prefix="deployment-import-") as home:
+    with tempfile.TemporaryDirectory(prefix="deployment-import-") as home, os.fdopen(read_end) as answers:
         child = subprocess.Popen(
-            [sys.executable, str(IMPORT_CHILD), str(write_end)],
+            # -P: the child's own folder is not where users' files may import from.
+            [sys.executable, "-P", str(IMPORT_CHILD), str(write_end)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -58,16 +74,15 @@ def import_files(
         try:
             request = {"root": str(root), "timeout_seconds": timeout_seconds, "jobs": list(jobs)}
             if child.stdin is not None:
-                child.stdin.write(json.dumps(request).encode())
-                child.stdin.close()
-            answered = 0
-            with os.fdopen(read_end, encoding="utf-8") as answers:
-                for line in answers:
-                    answered += 1
+                # It may end before it reads; then it does not get ready either.
+                with contextlib.suppress(BrokenPipeError), child.stdin:
+                    child.stdin.write(json.dumps(request).encode())
+            is_ready = answers.readline()
+            if not is_ready:
+                raise _child_failed(child.stderr.read() if child.stderr else b"")
+            for line in answers:
+                if line.endswith("\n"):
                     yield json.loads(line)
-            if answered < len(jobs):
-                stderr = child.stderr.read() if child.stderr else b""
-                raise _child_failed(stderr)
         finally:
             _end(child)
 
@@ -80,6 +95,7 @@ def child_environment(environ: Mapping[str, str], home: str) -> dict[str, str]:
         "PREFECT_API_URL": NOWHERE,
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         "PREFECT_LOGGING_LEVEL": "CRITICAL",
+        "DO_NOT_TRACK": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 

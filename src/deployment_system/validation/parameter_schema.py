@@ -22,8 +22,9 @@ from deployment_system.error_handling import (
 )
 from deployment_system.validation.isolated_import import import_files
 from deployment_system.validation.parameter_static import static_schema, undecided_parameters
+from deployment_system.validation.signature_text import FileText, SignatureText
 
-FORMAT = 1
+FORMAT = 2
 DEFAULT_TIMEOUT_SECONDS = 30.0
 
 
@@ -48,12 +49,16 @@ def parameter_schemas(
     """The schemas by entrypoint."""
     results: dict[str, SchemaResult] = {}
     to_import: list[Flow] = []
+    texts: dict[str, FileText] = {}
     for flow in flows:
-        schema = static_schema(flow) if flow.signature_known else None
+        if flow.file not in texts:
+            texts[flow.file] = FileText(root / flow.file)
+        text = texts[flow.file].signature_of(flow)
+        schema = static_schema(flow, text) if flow.signature_known else None
         if schema is not None:
             results[flow.entrypoint] = SchemaResult(schema)
         elif not allow_import:
-            results[flow.entrypoint] = _left_open(flow)
+            results[flow.entrypoint] = _left_open(flow, text)
         else:
             to_import.append(flow)
     cache = _SchemaCache(cache_folder, root)
@@ -131,15 +136,17 @@ def _error(
     return SchemaResult(errors=(FlowDiscoveryError(text, error_code=code, context=context),))
 
 
-def _left_open(flow: Flow) -> SchemaResult:
-    names = undecided_parameters(flow)
+def _left_open(flow: Flow, text: SignatureText | None) -> SchemaResult:
+    names = undecided_parameters(flow, text)
+    what = f"the types of {', '.join(names)}" if names else "the parameters"
     warning = ValidationError(
-        f"the types of {', '.join(names)} of flow {flow.name!r} are left open: the file is not imported",
+        f"{what} of flow {flow.name!r} are left open: the file is not imported",
         error_code=ErrorCodes.PARAMETER_SCHEMA_INCOMPLETE,
         severity=ErrorSeverity.LOW,
         context=ErrorContext(flow_name=flow.name, file_path=flow.file, line_number=flow.line),
     )
-    return SchemaResult(static_schema(flow, open_types=True), warnings=(warning,))
+    schema = static_schema(flow, text, open_types=True) if flow.signature_known else None
+    return SchemaResult(schema, warnings=(warning,))
 
 
 class _SchemaCache:

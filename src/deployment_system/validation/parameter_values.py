@@ -19,7 +19,8 @@ def check_parameters(
     filled in at run time and not looked at. `place_of` says where a parameter is given."""
     properties = (schema or {}).get("properties")
     known = set(properties) if properties is not None else {item.name for item in flow.parameters}
-    takes_any = any(parameter.kind == "var_keyword" for parameter in flow.parameters)
+    unknown_signature = schema is None and not flow.signature_known
+    takes_any = unknown_signature or any(parameter.kind == "var_keyword" for parameter in flow.parameters)
     errors = []
     for name in parameters:
         if name not in known and not takes_any:

@@ -45,6 +45,8 @@ _CONSTRAINT = re.compile(r"(?:-c\s*|--constraint(?:\s+|=))(.+)")
 _EDITABLE = re.compile(r"(?:-e\s*|--editable(?:\s+|=))(.+)")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9][A-Za-z0-9._-]*)")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:", re.IGNORECASE)
+_NAMED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@\s")
+"""`name @ URL`."""
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2")
 _USER_INFO = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
 
@@ -94,7 +96,8 @@ def _read(number: int, line: str) -> RequirementLine | None:
 
 
 def _requirement(number: int, text: str) -> RequirementLine | None:
-    if _URL.match(text) or text.startswith((".", "/", "~")) or text.lower().endswith(_ARCHIVES):
+    is_place = _URL.match(text) or text.startswith((".", "/", "~")) or text.lower().endswith(_ARCHIVES)
+    if is_place and not _NAMED.match(text):
         return _place(number, text)
     try:
         requirement = Requirement(text)

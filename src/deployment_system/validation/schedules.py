@@ -2,7 +2,8 @@
 
 import difflib
 from collections.abc import Callable
-from zoneinfo import ZoneInfo, available_timezones
+from functools import cache
+from zoneinfo import available_timezones
 
 from croniter import croniter
 from dateutil.rrule import rrulestr
@@ -10,7 +11,18 @@ from dateutil.rrule import rrulestr
 from deployment_system.config import Schedule
 from deployment_system.error_handling import ErrorCodes, ErrorContext, ValidationError
 
-CRON_FIELDS = 5
+CRON_FIELDS = (5, 6, 7)
+"""Prefect takes seconds and years, as croniter does, after the five usual fields."""
+
+DAY_FIELD = 2
+LONGEST_RRULE = 6500
+"""What Prefect takes: about a year of single dates."""
+
+LONGEST_SHOWN = 100
+
+_NOT_FOR_RRULES = frozenset({"localtime", "Factory"})
+"""Files of the system's database that Prefect takes for zones, except with recurrence rules."""
+
 _RANDOM_SIGNS = ("R", "r")
 """Prefect refuses croniter's random expressions, as a schedule would mean another time at every look."""
 
@@ -26,7 +38,7 @@ def check_schedule(
         errors.append(
             ValidationError(problem, error_code=ErrorCodes.SCHEDULE_INVALID, context=place_of(kind))
         )
-    if schedule.timezone is not None and not _is_timezone(schedule.timezone):
+    if schedule.timezone is not None and not _is_timezone(schedule.timezone, kind):
         errors.append(_unknown_timezone(schedule.timezone, place_of("timezone")))
     return tuple(errors)
 
@@ -45,11 +57,13 @@ def _timing_problem(schedule: Schedule) -> tuple[str, str | None]:
 def cron_problem(cron: str) -> str | None:
     """What is wrong with a cron expression; None: nothing."""
     fields = cron.split()
-    if not cron.startswith("@") and len(fields) != CRON_FIELDS:
+    if not cron.startswith("@") and len(fields) not in CRON_FIELDS:
         return (
-            f"the cron expression {cron!r} has {len(fields)} fields; it needs {CRON_FIELDS}: "
+            f"the cron expression {cron!r} has {len(fields)} fields; it needs {CRON_FIELDS[0]}: "
             "minute hour day month weekday"
         )
+    if not cron.startswith("@") and "W" in fields[DAY_FIELD].upper():
+        return f"the cron expression {cron!r} asks for the nearest weekday (W), which Prefect does not know"
     if any(field.startswith(_RANDOM_SIGNS) for field in fields):
         return f"the cron expression {cron!r} is random; the server needs a certain time"
     try:
@@ -60,26 +74,28 @@ def cron_problem(cron: str) -> str | None:
 
 
 def _rrule_problem(rule: str) -> str | None:
+    shown = rule if len(rule) <= LONGEST_SHOWN else f"{rule[:LONGEST_SHOWN]}…"
+    if len(rule) > LONGEST_RRULE:
+        return f"the recurrence rule {shown!r} has {len(rule)} characters; Prefect takes {LONGEST_RRULE}"
     try:
         rrulestr(rule)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        return f"the recurrence rule {rule!r} is not valid: {error}"
+        reason = " ".join(str(error).split())[:LONGEST_SHOWN]
+        return f"the recurrence rule {shown!r} is not valid: {reason}"
     return None
 
 
-def _is_timezone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError):
-        # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError, `../x` a ValueError.
-        return False
-    except KeyError:
-        return False
-    return True
+def _is_timezone(name: str, kind: str) -> bool:
+    return name in _timezones() and not (kind == "rrule" and name in _NOT_FOR_RRULES)
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def _unknown_timezone(name: str, place: ErrorContext) -> ValidationError:
-    near = difflib.get_close_matches(name, sorted(available_timezones()), n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, sorted(_timezones()), n=3, cutoff=0.5)
     hint = f": did you mean {near[0]!r}?" if near else ""
     return ValidationError(
         f"there is no time zone {name!r}{hint}",
