@@ -18,16 +18,16 @@ SERVER_BOOT_SECONDS = 120.0
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says how many of the tests that passed did so against a real server."""
     passed = terminalreporter.getreports("passed")
-    against_server = [report for report in passed if "prefect_server" in report.keywords]
+    against_server = [report for report in passed if "server" in report.keywords]
     terminalreporter.write_line(
         f"{len(against_server)} of the {len(passed)} tests that passed used a real Prefect server"
     )
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Marks a test that uses the server, so that its report says so."""
+    """A test that asks for the server has its marker."""
     if "prefect_server" in getattr(item, "fixturenames", ()):
-        item.keywords["prefect_server"] = True
+        item.add_marker("server")
 
 
 def free_port() -> int:

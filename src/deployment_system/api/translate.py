@@ -110,7 +110,7 @@ def retry_after_seconds(header: str | None, *, now: datetime) -> float | None:
     """How long the server asks to wait, in seconds; both forms of RFC 9110 section 10.2.3."""
     if header is None:
         return None
-    if header.strip().isdigit():
+    if header.strip().isascii() and header.strip().isdecimal():
         return float(header)
     try:
         moment = parsedate_to_datetime(header)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from deployment_system.cli.invocation import Invocation
-from deployment_system.cli.output import error_text, write_note
+from deployment_system.cli.output import error_text, write_error, write_note
 from deployment_system.cli.progress import ShownProgress
 from deployment_system.cli.render.plans import plan_text
 from deployment_system.deploy.deploying import Confirm
@@ -50,8 +50,8 @@ def say_warnings(invocation: Invocation, warnings: Iterable[DeploymentSystemErro
 
 def say_errors(invocation: Invocation, errors: Iterable[DeploymentSystemError]) -> None:
     """Errors that stand in the result as well, once each, on standard error; also with --quiet."""
-    for error in () if invocation.json else _once(errors):
-        click.echo(error_text(invocation, error), err=True)
+    for error in _once(errors):
+        write_error(invocation, error)
 
 
 def _once(problems: Iterable[DeploymentSystemError]) -> Iterator[DeploymentSystemError]:

@@ -45,6 +45,12 @@ def write_errors(invocation: Invocation, errors: Iterable[DeploymentSystemError]
         return
     sys.stdout.flush()
     for error in errors:
+        write_error(invocation, error)
+
+
+def write_error(invocation: Invocation, error: DeploymentSystemError) -> None:
+    """One error in words, also with --quiet; in JSON it stands in the document."""
+    if not invocation.json:
         click.echo(error_text(invocation, error), err=True, color=False if _no_colour() else None)
 
 
