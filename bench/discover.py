@@ -2,9 +2,9 @@
 
     python bench/discover.py [--files 10000] [--rounds 3]
 
-Cold: beside a bare `ast.parse` of the files that hold both words, `flow` and `prefect`. Warm: beside walking the
-tree and asking for each file's size and time; what the command takes merely to start is taken off. Every contender
-is a process of its own, they take turns, and the fastest round counts.
+Cold: beside a bare `ast.parse` of the files that hold both words, `flow` and `prefect`. Warm: beside
+walking the tree and asking for each file's size and time; what the command takes merely to start is taken
+off. Every contender is a process of its own, they take turns, and the fastest round counts.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def flow_{number}(limit: int = 10, name: str = "x", tags: list[str] | None = Non
 
 
 def write_tree(root: Path, files: int) -> int:
-    """Files of the sizes of real ones, about a sixth of which hold both words; returns the number of flows."""
+    """Files of the sizes of real ones, a sixth of which hold both words; returns the number of flows."""
     choice = random.Random(4)  # noqa: S311 - the same tree each time, nothing secret
     flows = 0
     for number in range(files):
