@@ -1,20 +1,19 @@
 """Opens the project for a command, and says which environment and server are active."""
 
 import os
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from deployment_system.cli.invocation import Invocation
-from deployment_system.cli.output import error_text, write_error, write_note
+from deployment_system.cli.output import write_note
 from deployment_system.cli.progress import ShownProgress
 from deployment_system.cli.render.plans import plan_text
 from deployment_system.deploy.deploying import Confirm
 from deployment_system.deploy.plan import Plan
 from deployment_system.deploy.planning import Selection
-from deployment_system.deploy.problems import ProblemsFound
-from deployment_system.deploy.project import EXIT_INVALID, Project, open_project
+from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
+from deployment_system.deploy.project import Project, open_project
 from deployment_system.error_handling import (
     DeploymentError,
     DeploymentSystemError,
@@ -40,26 +39,6 @@ def say_target(invocation: Invocation, project: Project) -> None:
         invocation,
         f"environment {project.environment_name} · server {project.server.url} ({project.server.origin})",
     )
-
-
-def say_warnings(invocation: Invocation, warnings: Iterable[DeploymentSystemError]) -> None:
-    """Warnings, once each, on standard error."""
-    for warning in _once(warnings):
-        write_note(invocation, error_text(invocation, warning, "warning"))
-
-
-def say_errors(invocation: Invocation, errors: Iterable[DeploymentSystemError]) -> None:
-    """Errors that stand in the result as well, once each, on standard error; also with --quiet."""
-    for error in _once(errors):
-        write_error(invocation, error)
-
-
-def _once(problems: Iterable[DeploymentSystemError]) -> Iterator[DeploymentSystemError]:
-    seen: set[str] = set()
-    for problem in problems:
-        if problem.message not in seen:
-            seen.add(problem.message)
-            yield problem
 
 
 def selected(types: str, only: tuple[str, ...], *, prune: bool) -> Selection:

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import click
@@ -52,6 +52,26 @@ def write_error(invocation: Invocation, error: DeploymentSystemError) -> None:
     """One error in words, also with --quiet; in JSON it stands in the document."""
     if not invocation.json:
         click.echo(error_text(invocation, error), err=True, color=False if _no_colour() else None)
+
+
+def say_warnings(invocation: Invocation, warnings: Iterable[DeploymentSystemError]) -> None:
+    """Warnings, once each, on standard error."""
+    for warning in _once(warnings):
+        write_note(invocation, error_text(invocation, warning, "warning"))
+
+
+def say_errors(invocation: Invocation, errors: Iterable[DeploymentSystemError]) -> None:
+    """Errors that stand in the result as well, once each, on standard error; also with --quiet."""
+    for error in _once(errors):
+        write_error(invocation, error)
+
+
+def _once(problems: Iterable[DeploymentSystemError]) -> Iterator[DeploymentSystemError]:
+    seen: set[str] = set()
+    for problem in problems:
+        if problem.message not in seen:
+            seen.add(problem.message)
+            yield problem
 
 
 def error_text(invocation: Invocation, error: DeploymentSystemError, word: str = "error") -> str:

@@ -7,6 +7,7 @@ from deployment_system.config.loading import (
     LoadedConfiguration,
     find_configuration,
     load_configuration,
+    scan_paths,
 )
 from deployment_system.config.models import (
     ConcurrencyLimit,
@@ -51,4 +52,5 @@ __all__ = [
     "merged_mappings",
     "resolve_server",
     "same_server",
+    "scan_paths",
 ]

@@ -20,6 +20,7 @@ from deployment_system.error_handling import ConfigurationError, ErrorCodes, Err
 
 CONFIGURATION_FILE = "deployment-config.yaml"
 ENVIRONMENT_VARIABLE = "DEPLOYMENT_ENV"
+DEFAULT_FLOWS_FOLDER = "flows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,13 @@ def load_configuration(
         name = asked or DEFAULT_ENVIRONMENT
         return LoadedConfiguration(root, file, None, name, _in_order(reading.errors), document=document)
     return _from_document(document, file, environ, asked, reading.errors)
+
+
+def scan_paths(configuration: Configuration, root: Path) -> tuple[str, ...]:
+    """Where flows are looked for, relative to the root; nothing: everywhere."""
+    if configuration.scan.paths is not None:
+        return tuple(configuration.scan.paths)
+    return (DEFAULT_FLOWS_FOLDER,) if (root / DEFAULT_FLOWS_FOLDER).is_dir() else ()
 
 
 def find_configuration(start: Path) -> Path | None:

@@ -21,8 +21,8 @@ from deployment_system.deploy.planning import (
     owned_by,
     remembered,
 )
-from deployment_system.deploy.problems import ProblemsFound
-from deployment_system.deploy.project import EXIT_INVALID, Project
+from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
+from deployment_system.deploy.project import Project
 from deployment_system.deploy.saved_plan import check_still_true, read_selection
 from deployment_system.error_handling import (
     DeploymentError,

@@ -24,8 +24,8 @@ from deployment_system.deploy.plan import (
     removable,
     schedule_warnings,
 )
-from deployment_system.deploy.problems import ProblemsFound
-from deployment_system.deploy.project import EXIT_INVALID, Project
+from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
+from deployment_system.deploy.project import Project
 from deployment_system.error_handling import (
     DeploymentError,
     DeploymentSystemError,

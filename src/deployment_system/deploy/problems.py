@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from deployment_system.error_handling import DeploymentSystemError
 
+EXIT_INVALID = 3
+
 
 class ProblemsFound(Exception):  # noqa: N818 - holds errors, is not one fault itself
     """Holds every error that was found, with the exit status and the status word that they mean."""

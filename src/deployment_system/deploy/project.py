@@ -11,10 +11,11 @@ from deployment_system.config import (
     ServerChoice,
     load_configuration,
     resolve_server,
+    scan_paths,
 )
 from deployment_system.config.prefect_yaml import PrefectProject, load_prefect_yaml
 from deployment_system.deploy.deployments import Owner
-from deployment_system.deploy.problems import ProblemsFound
+from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
 from deployment_system.deploy.state_folder import FOLDER_NAME, StateFolder
 from deployment_system.error_handling import (
     DeploymentError,
@@ -23,10 +24,6 @@ from deployment_system.error_handling import (
     ErrorContext,
     ErrorSeverity,
 )
-
-EXIT_INVALID = 3
-
-DEFAULT_FLOWS_FOLDER = "flows"
 
 
 @dataclass(frozen=True)
@@ -52,9 +49,7 @@ class Project:
     @property
     def scan_paths(self) -> tuple[str, ...]:
         """Where flows are looked for."""
-        if self.configuration.scan.paths is not None:
-            return tuple(self.configuration.scan.paths)
-        return (DEFAULT_FLOWS_FOLDER,) if (self.root / DEFAULT_FLOWS_FOLDER).is_dir() else ()
+        return scan_paths(self.configuration, self.root)
 
     @property
     def deploys_discovered_flows(self) -> bool:

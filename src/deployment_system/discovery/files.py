@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from deployment_system.discovery.ignoring import IgnoreRules, patterns
 from deployment_system.error_handling import ErrorCodes, ErrorContext, FlowDiscoveryError
@@ -13,9 +13,8 @@ IGNORE_FILE = ".gitignore"
 PREFECT_IGNORE_FILE = ".prefectignore"
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A Python file that may hold flows."""
+class SourceFile(NamedTuple):
+    """A Python file that may hold flows. (A tuple: a tree has thousands, and making one must cost little.)"""
 
     path: str
     """Absolute."""
@@ -23,7 +22,7 @@ class SourceFile:
     """Relative to the scanned root, with `/`."""
     size: int
     mtime_ns: int
-    rules: IgnoreRules | None = field(compare=False, default=None)
+    rules: IgnoreRules | None = None
 
     @property
     def has_proper_name(self) -> bool:
@@ -116,20 +115,21 @@ class Walk:
     def _entries(
         self, entries: Sequence["os.DirEntry[str]"], real: str, prefix: str, rules: IgnoreRules
     ) -> Iterator[SourceFile]:
-        applied = rules or None
+        applied, seen = rules or None, self._seen
         for entry in entries:
             name = entry.name
             try:
                 if name.endswith(".py") and entry.is_file():
-                    if entry.path not in self._seen and not self._leads_back(entry):
+                    path = entry.path
+                    if path not in seen and not (entry.is_symlink() and self._leads_back(path)):
                         details = entry.stat()
-                        shown = prefix + _printable(name)
-                        yield SourceFile(entry.path, shown, details.st_size, details.st_mtime_ns, applied)
+                        shown = prefix + (name if name.isascii() else _printable(name))
+                        yield SourceFile(path, shown, details.st_size, details.st_mtime_ns, applied)
                 elif (
                     not name.startswith(".")
                     and name not in NEVER_SCANNED
                     and entry.is_dir()
-                    and not self._leads_back(entry)
+                    and not (entry.is_symlink() and self._leads_back(entry.path))
                     and not (applied and applied.match(f"{prefix}{_printable(name)}/"))
                 ):
                     below = os.path.realpath(entry.path) if entry.is_symlink() else f"{real}{os.sep}{name}"
@@ -137,11 +137,9 @@ class Walk:
             except OSError as error:
                 self.errors.append(unreadable(prefix + _printable(name), error))
 
-    def _leads_back(self, entry: "os.DirEntry[str]") -> bool:
+    def _leads_back(self, link: str) -> bool:
         """A symbolic link to what is scanned anyhow, or to what lies around it."""
-        if not entry.is_symlink():
-            return False
-        target = os.path.realpath(entry.path) + os.sep
+        target = os.path.realpath(link) + os.sep
         return any(
             target.startswith(start + os.sep) or (start + os.sep).startswith(target)
             for start in self._real_starts

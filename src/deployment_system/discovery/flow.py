@@ -1,14 +1,16 @@
-"""What discovery finds: flows and findings, as frozen values."""
+"""What discovery finds: flows and findings, as frozen values.
+
+The small ones are tuples: a large repository has ten thousands of them, read from the cache in each run.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from deployment_system.error_handling import FlowDiscoveryError
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One parameter of a flow's function, as its source text says it."""
 
     name: str
@@ -35,8 +37,7 @@ class Parameter:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(NamedTuple):
     """One import statement's module, anywhere in a file."""
 
     module: str

@@ -2,6 +2,7 @@
 worker could load."""
 
 import ast
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -49,15 +50,41 @@ class ModuleReading:
 
 
 @room_for_depth()
-def read_module(tree: ast.Module, file: str) -> ModuleReading:
-    """Reads the whole module."""
+def read_module(tree: ast.Module, file: str, content: bytes) -> ModuleReading:
+    """Reads the whole module. `content` is the text that the tree was parsed from."""
     reading = ModuleReading(file)
-    _Reader(reading).module(tree)
+    _Reader(reading, _telling_lines(content)).module(tree)
     return reading
 
 
+_TELLING = (b"import", b"@", b"Flow")
+"""Without one of these, the inside of a function or a class says nothing that matters here."""
+
+
+def _telling_lines(content: bytes) -> list[int] | None:
+    """The lines that hold one of these, so that most functions need not be gone through; None where
+    lines may end otherwise than usual."""
+    if b"\r" in content:
+        return None
+    found = sorted(position for word in _TELLING for position in _positions(content, word))
+    lines, line, before = [], 1, 0
+    for position in found:
+        line += content.count(b"\n", before, position)
+        before = position
+        lines.append(line)
+    return lines
+
+
+def _positions(content: bytes, word: bytes) -> Iterator[int]:
+    position = content.find(word)
+    while position >= 0:
+        yield position
+        position = content.find(word, position + len(word))
+
+
 class _Reader:
-    def __init__(self, reading: ModuleReading) -> None:
+    def __init__(self, reading: ModuleReading, telling_lines: list[int] | None) -> None:
+        self._telling_lines = telling_lines
         self._reading = reading
         self._names = reading.names
         self._reach = Reach()
@@ -85,7 +112,7 @@ class _Reader:
             self._inside_function(node)
         elif isinstance(node, ast.ClassDef):
             self._bind(node.name, UNKNOWN, node.lineno)
-            self._inside(node.body, METHOD)
+            self._inside_class(node)
         elif isinstance(node, ast.Delete):
             for target in node.targets:
                 for name in _names_in(target, ast.Del):
@@ -243,12 +270,24 @@ class _Reader:
 
     def _inside_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """Parameters hide the module's names."""
+        if not self._says_something(node):
+            return
         arguments = node.args
         declared = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         hidden = {one.arg: self._names[one.arg] for one in declared if one.arg in self._names}
         self._names.update(dict.fromkeys(hidden, UNKNOWN))
         self._inside(node.body, NESTED)
         self._names.update(hidden)
+
+    def _inside_class(self, node: ast.ClassDef) -> None:
+        if self._says_something(node):
+            self._inside(node.body, METHOD)
+
+    def _says_something(self, node: ast.stmt) -> bool:
+        if self._telling_lines is None:
+            return True
+        after = bisect_left(self._telling_lines, node.lineno)
+        return after < len(self._telling_lines) and self._telling_lines[after] <= (node.end_lineno or 0)
 
     def _inside(self, body: Sequence[ast.stmt], reason: str) -> None:
         """Statements of a function or a class: their imports fail at run time, and flows made there
@@ -261,7 +300,7 @@ class _Reader:
                     self._note(decorated(node, self._names, self._reach), node.name, reason, id(node))
                 self._inside_function(node)
             elif isinstance(node, ast.ClassDef):
-                self._inside(node.body, METHOD)
+                self._inside_class(node)
             elif isinstance(node, ast.Try | ast.TryStar):
                 self._inside_try(node, reason)
             else:

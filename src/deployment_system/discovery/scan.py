@@ -110,7 +110,7 @@ def read_file(file: SourceFile, content: bytes) -> FileRecord:
         return FileRecord(errors=(source,))
     try:
         with room_for_depth():
-            reading = read_module(source.tree, file.name)
+            reading = read_module(source.tree, file.name, content)
             flows = tuple(_flows(file, source, reading))
     except RecursionError as error:
         return FileRecord(errors=(too_deep(file, error),))

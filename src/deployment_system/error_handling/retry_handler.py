@@ -5,7 +5,6 @@ only call, wait and tell. Nothing is retried that is not named: by its type, or 
 that it can pass.
 """
 
-import asyncio
 import concurrent.futures
 import functools
 import inspect
@@ -197,6 +196,12 @@ def no_sleep() -> Iterator[None]:
         _sleepless.enter(-1)
 
 
+async def _asyncio_sleep(seconds: float) -> None:
+    import asyncio  # only what waits asynchronously pays for the import
+
+    await asyncio.sleep(seconds)
+
+
 @dataclass(frozen=True)
 class RetryHandler:
     """Calls, and calls again where the policy says so.
@@ -209,7 +214,7 @@ class RetryHandler:
     on_attempt: Callable[[Attempt], None] | None = None
     """Told of every failed attempt."""
     sleep: Callable[[float], None] = time.sleep
-    async_sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    async_sleep: Callable[[float], Awaitable[None]] = _asyncio_sleep
     clock: Callable[[], float] = time.monotonic
     spread: Callable[[], float] = field(default=random.random, repr=False)
 

@@ -67,8 +67,9 @@ class LocalModules:
 
     def _read_imports(self, file: Path) -> tuple[Import, ...]:
         try:
-            tree = ast.parse(file.read_bytes())
+            content = file.read_bytes()
+            tree = ast.parse(content)
         except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             # The module's own fault is found when the flow is imported; here only its imports matter.
             return ()
-        return tuple(read_module(tree, self.shown(file)).imports)
+        return tuple(read_module(tree, self.shown(file), content).imports)

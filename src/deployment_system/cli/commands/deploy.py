@@ -10,13 +10,11 @@ from deployment_system.cli.opening import (
     check_protection,
     open_here,
     question,
-    say_errors,
     say_target,
-    say_warnings,
     selected,
 )
 from deployment_system.cli.options import selection_options
-from deployment_system.cli.output import write_note, write_result
+from deployment_system.cli.output import say_errors, say_warnings, write_note, write_result
 from deployment_system.cli.progress import shown_progress
 from deployment_system.cli.render.plans import result_text
 from deployment_system.deploy import deploying

@@ -7,12 +7,10 @@ from typing import Any
 import click
 
 from deployment_system.cli.invocation import Invocation, common_options, take_common
-from deployment_system.cli.opening import say_errors, say_warnings
-from deployment_system.cli.output import write_result
+from deployment_system.cli.output import say_errors, say_warnings, write_result
 from deployment_system.cli.render.flows import discovery_text
-from deployment_system.config import load_configuration
-from deployment_system.deploy.problems import ProblemsFound
-from deployment_system.deploy.project import DEFAULT_FLOWS_FOLDER, EXIT_INVALID
+from deployment_system.config import load_configuration, scan_paths
+from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
 from deployment_system.deploy.state_folder import FOLDER_NAME, StateFolder
 from deployment_system.discovery import Discovery
 from deployment_system.discovery import discover as scan
@@ -53,9 +51,7 @@ def _scan_here(invocation: Invocation) -> Discovery:
     if loaded.configuration is None:
         raise ProblemsFound(loaded.errors, EXIT_INVALID, "invalid")
     root = loaded.root.resolve()
-    paths = loaded.configuration.scan.paths
-    if paths is None:
-        paths = (DEFAULT_FLOWS_FOLDER,) if (root / DEFAULT_FLOWS_FOLDER).is_dir() else ()
+    paths = scan_paths(loaded.configuration, root)
     state = StateFolder(root / FOLDER_NAME)
     cache = state.discovery_cache if state.path.is_dir() else None
     return scan(root, paths=paths, exclude=loaded.configuration.scan.exclude, cache_file=cache)

@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from deployment_system.cli.invocation import Invocation, common_options, take_common
-from deployment_system.cli.opening import open_here, say_errors, say_target, say_warnings, selected
+from deployment_system.cli.opening import open_here, say_target, selected
 from deployment_system.cli.options import selection_options
-from deployment_system.cli.output import write_note, write_result
+from deployment_system.cli.output import say_errors, say_warnings, write_note, write_result
 from deployment_system.cli.progress import shown_progress
 from deployment_system.cli.render.plans import plan_text
 from deployment_system.deploy.assess import Options

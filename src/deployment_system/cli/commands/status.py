@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from deployment_system.cli.invocation import Invocation, common_options, take_common
-from deployment_system.cli.opening import open_here, say_errors, say_target, say_warnings
-from deployment_system.cli.output import write_result
+from deployment_system.cli.opening import open_here, say_target
+from deployment_system.cli.output import say_errors, say_warnings, write_result
 from deployment_system.cli.progress import shown_progress
 from deployment_system.cli.render.statuses import status_text
 from deployment_system.deploy.assess import Options

@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from deployment_system.cli.invocation import Invocation, common_options, take_common
-from deployment_system.cli.opening import open_here, say_errors, say_warnings
-from deployment_system.cli.output import write_json, write_result, write_text
+from deployment_system.cli.opening import open_here
+from deployment_system.cli.output import say_errors, say_warnings, write_json, write_result, write_text
 from deployment_system.cli.progress import shown_progress
 from deployment_system.cli.render.annotations import github_commands, sarif_log
 from deployment_system.cli.render.flows import validation_text
 from deployment_system.deploy.assess import Options, assess
-from deployment_system.deploy.project import EXIT_INVALID
+from deployment_system.deploy.problems import EXIT_INVALID
 
 
 @click.command()

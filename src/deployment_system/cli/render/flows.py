@@ -1,10 +1,14 @@
 """What discovery and validation found, for a person."""
 
-from deployment_system.deploy.assess import Assessment
-from deployment_system.discovery import Discovery
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # Only types: `discover` shall not wait for the rooms that deploy.
+    from deployment_system.deploy.assess import Assessment
+    from deployment_system.discovery import Discovery
 
 
-def discovery_text(found: Discovery) -> str:
+def discovery_text(found: "Discovery") -> str:
     """A line a flow, then what cannot be deployed."""
     width = max((len(flow.name) for flow in found.flows), default=0)
     lines = [f"{flow.name:<{width}}  {flow.file}:{flow.line}" for flow in found.flows]
@@ -17,7 +21,7 @@ def discovery_text(found: Discovery) -> str:
     return "\n".join(lines)
 
 
-def validation_text(report: Assessment, environment: str) -> str:
+def validation_text(report: "Assessment", environment: str) -> str:
     """The flows with what is wrong, and a summary."""
     invalid = report.invalid_flows
     width = max((len(flow.name) for flow in report.flows), default=0)
