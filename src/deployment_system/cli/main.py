@@ -1,5 +1,6 @@
 """The entry point: runs one command and turns however it ends into output and an exit status."""
 
+import gc
 import os
 import signal
 import sys
@@ -30,6 +31,8 @@ def main() -> NoReturn:
         # The reader (`| head`) has seen enough. Python would complain again while closing the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = EXIT_FAILED
+    # At its end Python would go over every object once more, to find cycles that nobody needs to be freed.
+    gc.freeze()
     sys.exit(status)
 
 

@@ -34,9 +34,7 @@ class Settings(BaseModel):
     A key whose value is null counts as not written, so that each key has one default.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, validate_default=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=False)
 
     @model_validator(mode="before")
     @classmethod

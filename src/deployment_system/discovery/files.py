@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,7 +100,7 @@ class Walk:
         self._seen.add(real)
         try:
             with os.scandir(path) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
+                entries = sorted(listing, key=attrgetter("name"))
         except OSError as error:
             self.errors.append(unreadable(self._name(path), error))
             return

@@ -35,24 +35,9 @@ def discover(
     began = time.monotonic()
     starts = _starts(root, paths)
     walk = Walk(root, starts, exclude)
-    cache = Cache(cache_file)
-    records: list[FileRecord] = []
-    scanned = 0
     with _no_garbage_collection():
-        with room_for_depth():
-            files = list(walk)
-        rules = _digest(walk.ignore_texts)
-        trusted = cache.rules_are(rules)
-        for file in files:
-            record = _record(file, cache, trusted=trusted)
-            if record is None:
-                continue
-            scanned += 1
-            if on_progress is not None and scanned % PROGRESS_EVERY == 0:
-                on_progress(scanned)
-            if not isinstance(record, int):
-                records.append(record)
-    cache.save(rules)
+        cache = Cache(cache_file)
+        records, scanned = _scan(walk, cache, on_progress)
     errors = [*walk.errors, *(error for record in records for error in record.errors)]
     return Discovery(
         flows=tuple(flow for record in records for flow in record.flows),
@@ -62,6 +47,29 @@ def discover(
         seconds=time.monotonic() - began,
         warnings=tuple(cache.warnings),
     )
+
+
+def _scan(
+    walk: Walk, cache: Cache, on_progress: Callable[[int], None] | None
+) -> tuple[list[FileRecord], int]:
+    """The records of the files that may hold flows, and how many files were looked at."""
+    with room_for_depth():
+        files = list(walk)
+    rules = _digest(walk.ignore_texts)
+    trusted = cache.rules_are(rules)
+    records: list[FileRecord] = []
+    scanned = 0
+    for file in files:
+        record = _record(file, cache, trusted=trusted)
+        if record is None:
+            continue
+        scanned += 1
+        if on_progress is not None and scanned % PROGRESS_EVERY == 0:
+            on_progress(scanned)
+        if not isinstance(record, int):
+            records.append(record)
+    cache.save(rules)
+    return records, scanned
 
 
 def _starts(root: Path, paths: Sequence[str]) -> list[Path]:

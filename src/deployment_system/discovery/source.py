@@ -28,9 +28,14 @@ class Source:
     digest: str
 
 
+_IMPORTS_PREFECT = re.compile(rb"\b(?:import|from)\b[^\n]*\bprefect|\\\r?\n")
+"""An import of Prefect, as far as a line tells, or a line that goes on in the next one."""
+
+
 def mentions_flows(content: bytes) -> bool:
-    """Whether the file can hold flows at all: both words stand in it. Spares parsing most files."""
-    return b"flow" in content.lower() and b"prefect" in content.lower()
+    """Whether the file can hold flows at all: it speaks of flows, and imports Prefect. Spares parsing most
+    files, also those that speak of both without an import."""
+    return b"flow" in content.lower() and b"prefect" in content and bool(_IMPORTS_PREFECT.search(content))
 
 
 def read_bytes(file: SourceFile) -> bytes | FlowDiscoveryError:
