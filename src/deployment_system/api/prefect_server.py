@@ -7,7 +7,7 @@ pass by itself is tried again by the retry policy, and only where repeating is s
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -23,6 +23,12 @@ PAGE_SIZE = 200
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 CONNECT_TIMEOUT_SECONDS = 5.0
+
+SERVER_RETRY = replace(
+    RetryPolicies.NETWORK_RETRY, max_attempts=7, base_delay=0.01, backoff_multiplier=4.0, max_delay=5.0
+)
+"""A server on SQLite answers 503 to one write in fifteen, also when it has a single writer, and takes it at
+once when it is sent again: the first wait is short. The last ones bridge a restart of some seconds."""
 
 OLDEST_SERVER = (3, 2)
 """Schedules with slugs and parameters, which everything here rests on, came before 3.2."""
@@ -54,7 +60,7 @@ class PrefectServer:
         credentials: Credentials | None = None,
         *,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
-        retry_policy: RetryPolicy = RetryPolicies.NETWORK_RETRY,
+        retry_policy: RetryPolicy = SERVER_RETRY,
     ) -> None:
         self.url = url.rstrip("/")
         credentials = credentials or Credentials()
@@ -66,6 +72,8 @@ class PrefectServer:
         self._retry = RetryHandler(retry_policy)
         self._count = threading.Lock()
         self.requests_sent = 0
+        self.busy_answers = 0
+        """How often the server answered that it is too busy."""
         try:
             self._client = httpx.Client(
                 base_url=self.url,
@@ -303,6 +311,9 @@ class PrefectServer:
             raise translate.transport_error(error, self.url, context) from error
 
     def _raise_for_status(self, answer: httpx.Response, context: ErrorContext) -> None:
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            with self._count:
+                self.busy_answers += 1
         if not answer.is_success:
             raise translate.status_error(answer, self.url, context)
 

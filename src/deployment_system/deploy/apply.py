@@ -103,7 +103,8 @@ class Applier:
         if not changes:
             return
         self.progress(name, 0, len(changes), "")
-        for done, change in enumerate(run_paced(changes, action, ceiling=self.ceiling), start=1):
+        paced = run_paced(changes, action, ceiling=self.ceiling, refusals=lambda: self.server.busy_answers)
+        for done, change in enumerate(paced, start=1):
             self.progress(name, done, len(changes), change.name)
 
     def urls(self) -> dict[str, str]:

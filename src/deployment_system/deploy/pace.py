@@ -1,8 +1,8 @@
 """How many writes run side by side: as many as the server bears.
 
 A Prefect server on SQLite stores fewer deployments a second with eight writers than with one, and
-answers 503 meanwhile; one on PostgreSQL stores a fifth more with four (figures in docs/benchmarks.md). So:
-start with one, try one more, and keep it only where it pays.
+answers 503 meanwhile; one on PostgreSQL stores a fifth more with four and refuses none. So: start with
+one, try one more where nothing was refused, and keep it only where it pays.
 """
 
 import time
@@ -33,10 +33,13 @@ class Pace:
     """Writes a second with one writer less; None while that was not measured."""
     settled: bool = False
 
-    def after(self, rate: float) -> "Pace":
-        """The pace for the next group, now that this one ran at `rate` writes a second."""
+    def after(self, rate: float, *, refused: bool) -> "Pace":
+        """The pace for the next group, now that this one ran at `rate` writes a second. `refused`: the
+        server was too busy for one of them, and took it only when it was sent again."""
         if self.settled:
             return self
+        if refused:
+            return Pace(max(1, self.writers - 1), self.ceiling, settled=True)
         if self.rate_with_one_less is not None and rate < self.rate_with_one_less * WORTHWHILE_GAIN:
             return Pace(self.writers - 1, self.ceiling, settled=True)
         if self.writers >= self.ceiling:
@@ -49,20 +52,23 @@ def run_paced(
     action: Callable[[Item], None],
     *,
     ceiling: int = DEFAULT_CEILING,
+    refusals: Callable[[], int] = lambda: 0,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Item]:
     """Does `action` for each item, several at a time where that pays, and yields each item once it is
     done. The first failure stops what has not begun, waits for what has, and is raised.
+
+    `refusals`: how often the server was too busy so far.
     """
     pace = Pace(ceiling=max(1, ceiling))
     start = 0
     while start < len(items):
         group = items[start : start + GROUP_PER_WRITER * pace.writers]
-        began = clock()
+        began, refused_before = clock(), refusals()
         yield from _run_group(group, action, pace.writers)
         took = clock() - began
         if len(group) == GROUP_PER_WRITER * pace.writers and took > 0:
-            pace = pace.after(len(group) / took)
+            pace = pace.after(len(group) / took, refused=refusals() > refused_before)
         start += len(group)
 
 

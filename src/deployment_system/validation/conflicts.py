@@ -115,6 +115,8 @@ def _installed(name: str, same: Sequence[Declaration], installed: Installed) -> 
 
 def _needs_of_others(declared: Declared, by_name: _ByName, installed: Installed) -> Iterator[ValidationError]:
     """What is declared, against what the other declared packages need in the versions installed here."""
+    if not declared.declarations:
+        return
     places = {item.name: item for item in reversed(declared.declarations) if item.declares}
     for name in sorted({*places, "prefect"}):
         own = by_name.get(name, ())

@@ -25,6 +25,8 @@ from deployment_system.validation.local_modules import LocalModules, workspace_m
 
 Finding = FlowDiscoveryError | ValidationError
 
+PREFECT = "prefect"
+
 
 @dataclass(frozen=True, slots=True)
 class DependencyReport:
@@ -76,6 +78,9 @@ class _Check:
     def _foreign(self, flow: Flow, used: _Used, inline: frozenset[str]) -> None:
         module = used.imported.module
         top = module.partition(".")[0]
+        if top == PREFECT and self.installed.has_module(top):
+            # Every flow imports it, and whoever runs flows has it.
+            return
         distributions = self.installed.distributions_of(module)
         likely = likely_distributions(module)
         is_installed = bool(distributions) or self.installed.has_module(top)
@@ -100,7 +105,7 @@ class _Check:
 
     def _declared_closure(self) -> set[str]:
         if not self._closure:
-            self._closure = self.installed.closure({*self.declared.names, "prefect"})
+            self._closure = self.installed.closure({*self.declared.names, PREFECT})
         return self._closure
 
     def _own(self, flow: Flow, used: _Used, path: Sequence[Path]) -> None:
