@@ -17,6 +17,8 @@ from deployment_system.deploy.schedules import DesiredSchedule, generated_slug
 from deployment_system.discovery import Flow
 from deployment_system.error_handling import ErrorContext
 
+PROCESS_POOL_TYPE = "process"
+
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -60,6 +62,7 @@ def declared_by_flow(
         place=ErrorContext(file_path=flow.file, line_number=flow.line),
         schedules_declared=settings.schedules is not None,
         removes_foreign_schedules=settings.schedules == (),
+        pool_type=PROCESS_POOL_TYPE,
     )
 
 

@@ -67,6 +67,8 @@ class DesiredDeployment:
     """`schedules: []` was written: also those made by hand go."""
     paused: bool | None = None
     """None: nothing is said, and what the server has stays."""
+    pool_type: str | None = None
+    """The type that its work pool must have; None: whoever declared it chose the pool for a reason."""
 
     @property
     def key(self) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 from packaging.version import Version
 
 from deployment_system.api.prefect_server import PrefectServer
+from deployment_system.deploy.declare import PROCESS_POOL_TYPE
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.project import Project, open_project
 from deployment_system.error_handling import (
@@ -180,7 +181,7 @@ def _pools(project: Project, server: PrefectServer) -> Iterator[Check]:
             ),
         )
         return
-    if pool["type"] != "process":
+    if pool["type"] != PROCESS_POOL_TYPE:
         yield _failed(
             "work pool",
             PrefectAPIError(

@@ -37,8 +37,6 @@ from deployment_system.error_handling import (
 )
 from deployment_system.validation import check_job_variables
 
-PROCESS_POOL_TYPE = "process"
-
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -214,8 +212,8 @@ def _server_problems(
     if pool is None:
         yield _missing_pool(pool_name, observed, place)
     else:
-        if pool["type"] != PROCESS_POOL_TYPE and project.deploys_discovered_flows and item.paused is None:
-            yield _wrong_pool_type(pool, place)
+        if item.pool_type is not None and pool["type"] != item.pool_type:
+            yield _wrong_pool_type(pool, item.pool_type, place)
         yield from check_job_variables(item.fields["job_variables"], pool["base_job_template"], place)
     if not force:
         foreign = foreign_ownership(item, observed.deployments.get(item.key), project.owner)
@@ -232,10 +230,10 @@ def _missing_pool(name: str, observed: Observed, place: ErrorContext) -> Prefect
     )
 
 
-def _wrong_pool_type(pool: Mapping[str, Any], place: ErrorContext) -> PrefectAPIError:
+def _wrong_pool_type(pool: Mapping[str, Any], needed: str, place: ErrorContext) -> PrefectAPIError:
     return PrefectAPIError(
-        f"work pool {pool['name']!r} is of type {pool['type']!r}; a process deployment needs one of type "
-        f"{PROCESS_POOL_TYPE!r}",
+        f"work pool {pool['name']!r} is of type {pool['type']!r}; this deployment needs one of type "
+        f"{needed!r}",
         error_code=ErrorCodes.WORK_POOL_TYPE_MISMATCH,
         context=place.extended(work_pool=pool["name"]),
     )
