@@ -5,12 +5,13 @@ its client repeats a POST after a lost answer without saying so. Every call has 
 pass by itself is tried again by the retry policy, and only where repeating is safe.
 """
 
+import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -81,6 +82,7 @@ class PrefectServer:
                 auth=auth,
                 timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS),
                 follow_redirects=True,
+                verify=_trust(self.url),
             )
         except httpx.InvalidURL as error:
             raise translate.transport_error(error, url, ErrorContext()) from error
@@ -136,6 +138,18 @@ class PrefectServer:
         """One deployment; None where there is none of that id."""
         return self._read_or_none(f"/deployments/{deployment_id}", "read a deployment")
 
+    def deployment_named(self, flow_name: str, name: str) -> dict[str, Any] | None:
+        """The deployment of a flow; None where there is none of that name."""
+        path = f"/deployments/name/{_quoted(flow_name)}/{_quoted(name)}"
+        return self._read_or_none(path, "read a deployment")
+
+    def flow_is_used(self, flow_id: str) -> bool:
+        """Whether a flow has deployments or runs, which would lose it."""
+        wanted = {"flows": {"id": {"any_": [flow_id]}}, "limit": 1}
+        context = ErrorContext(operation="see who uses a flow")
+        kinds = ("deployments", "flow_runs")
+        return any(self._list("POST", f"/{kind}/filter", wanted, context) for kind in kinds)
+
     def work_pools(self) -> list[dict[str, Any]]:
         """Every work pool, with its template."""
         return list(self._pages("/work_pools/filter", {}, "read work pools"))
@@ -171,6 +185,10 @@ class PrefectServer:
         """The id of the flow of that name, which is made where there is none. Safe to repeat."""
         context = ErrorContext(flow_name=name, operation="create a flow")
         return str(self._call("POST", "/flows/", {"name": name}, context)["id"])
+
+    def delete_flow(self, flow_id: str, context: ErrorContext) -> None:
+        """Deletes a flow with its deployments; one that is gone already is as good."""
+        self._delete(f"/flows/{flow_id}", context)
 
     def put_deployment(self, body: Mapping[str, Any], context: ErrorContext) -> dict[str, Any]:
         """Creates the deployment or, where flow and name are taken, replaces it: then its schedules are
@@ -316,6 +334,15 @@ class PrefectServer:
                 self.busy_answers += 1
         if not answer.is_success:
             raise translate.status_error(answer, self.url, context)
+
+
+def _trust(url: str) -> ssl.SSLContext:
+    """Whose certificates are trusted: on this very machine nobody's, as HTTP needs none, and to read all
+    that are known takes longer than asking a server there."""
+    parts = urlsplit(url)
+    if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.create_ssl_context()
 
 
 def _release(version: str) -> tuple[int, ...]:

@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from deployment_system.api.prefect_server import PrefectServer
-from deployment_system.deploy.deployments import COMPARED_FIELDS, ActualDeployment, DesiredDeployment, Owner
+from deployment_system.api.stored_values import DEPLOYMENT_FIELDS
+from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment, Owner
 from deployment_system.deploy.links import ui_url
 from deployment_system.deploy.pace import run_paced
 from deployment_system.deploy.plan import Action, Change, Memory, plan_deployment
@@ -226,9 +227,9 @@ def put_body(change: Change, flow_id: str, owner: Owner) -> dict[str, Any]:
     actual = change.actual
     body: dict[str, Any] = {}
     if actual is not None:
-        kept = {name: actual.fields.get(name) for name in COMPARED_FIELDS}
+        kept = {name: actual.fields.get(name) for name in DEPLOYMENT_FIELDS}
         body = {name: value for name, value in kept.items() if value is not None}
-    body |= {name: desired.fields[name] for name in COMPARED_FIELDS if name in desired.fields}
+    body |= {name: desired.fields[name] for name in DEPLOYMENT_FIELDS if name in desired.fields}
     labels = {**(actual.labels if actual else {}), **owner.labels(desired.type)}
     body |= {
         "name": desired.name,
@@ -245,7 +246,7 @@ def patch_body(change: Change) -> dict[str, Any]:
     body = {
         name: field_change.after
         for name, field_change in change.fields.items()
-        if name in COMPARED_FIELDS or name == "paused"
+        if name in DEPLOYMENT_FIELDS or name == "paused"
     }
     desired = _desired(change)
     if "work_queue_name" in body and "work_pool_name" not in body:

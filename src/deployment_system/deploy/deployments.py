@@ -4,30 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from deployment_system.api.stored_values import stored_fields
 from deployment_system.deploy.schedules import ActualSchedule, DesiredSchedule
 from deployment_system.error_handling import ErrorContext
 
 PROJECT_LABEL = "deployment-system.project"
 ENVIRONMENT_LABEL = "deployment-system.environment"
 TYPE_LABEL = "deployment-system.type"
-
-COMPARED_FIELDS = (
-    "entrypoint",
-    "description",
-    "version",
-    "tags",
-    "parameters",
-    "parameter_openapi_schema",
-    "enforce_parameter_schema",
-    "job_variables",
-    "work_pool_name",
-    "work_queue_name",
-    "concurrency_limit",
-    "concurrency_options",
-    "path",
-    "pull_steps",
-)
-"""The fields of the API that a declaration can speak about, in the order in which plans show them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +40,7 @@ class DesiredDeployment:
     file: str
     """The flow's file, relative to the repository's root."""
     fields: Mapping[str, Any]
-    """Of COMPARED_FIELDS those that the declaration speaks about."""
+    """Of DEPLOYMENT_FIELDS those that the declaration speaks about."""
     schedules: tuple[DesiredSchedule, ...]
     place: ErrorContext = field(default_factory=ErrorContext)
     """Where it is declared."""
@@ -94,15 +77,11 @@ class ActualDeployment:
     @classmethod
     def from_api(cls, stored: Mapping[str, Any], flow_name: str) -> "ActualDeployment":
         """From the server's JSON."""
-        fields = {name: stored.get(name) for name in COMPARED_FIELDS}
-        # The server reads the limit back only here: `concurrency_limit` itself is always null.
-        limit = stored.get("global_concurrency_limit")
-        fields["concurrency_limit"] = limit["limit"] if limit else None
         return cls(
             id=stored["id"],
             name=stored["name"],
             flow_name=flow_name,
-            fields=fields,
+            fields=stored_fields(stored),
             schedules=tuple(ActualSchedule.from_api(item) for item in stored.get("schedules") or ()),
             labels=stored.get("labels") or {},
             paused=bool(stored.get("paused")),
@@ -138,20 +117,3 @@ class ActualDeployment:
         if PROJECT_LABEL not in self.labels:
             return None
         return Owner(str(self.labels[PROJECT_LABEL]), str(self.labels.get(ENVIRONMENT_LABEL, "")))
-
-
-def same_value(name: str, desired: Any, actual: Any) -> bool:
-    """Whether a field says the same on both sides. The order of tags means nothing, and what is empty
-    says the same as what is missing."""
-    if name == "tags":
-        return sorted(desired or []) == sorted(actual or [])
-    if name == "parameter_openapi_schema":
-        return _said(desired) == _said(actual)
-    if name in ("job_variables", "parameters", "pull_steps"):
-        return bool((desired or None) == (actual or None))
-    return bool(desired == actual)
-
-
-def _said(schema: Any) -> dict[str, Any]:
-    """A parameter schema without its empty parts: Prefect's own commands leave some of them out."""
-    return {"type": "object", **{key: value for key, value in (schema or {}).items() if value}}

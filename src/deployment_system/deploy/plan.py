@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from deployment_system.api.stored_values import DEPLOYMENT_FIELDS, same_field
 from deployment_system.deploy.deployments import (
-    COMPARED_FIELDS,
     ActualDeployment,
     DesiredDeployment,
     Owner,
-    same_value,
 )
 from deployment_system.deploy.schedules import DesiredSchedule, SchedulePair, comparable, pair_schedules
 from deployment_system.error_handling import (
@@ -146,8 +145,8 @@ def plan_deployment(
     owned = actual.is_owned_by(owner)
     pairs, kept = _schedule_pairs(desired, actual, owned=owned, memory=memory)
     fields: dict[str, FieldChange] = {}
-    for name in COMPARED_FIELDS:
-        if name in desired.fields and not same_value(name, desired.fields[name], actual.fields.get(name)):
+    for name in DEPLOYMENT_FIELDS:
+        if name in desired.fields and not same_field(name, desired.fields[name], actual.fields.get(name)):
             fields[name] = FieldChange(actual.fields.get(name), desired.fields[name])
     if desired.paused is not None and desired.paused != actual.paused:
         fields["paused"] = FieldChange(actual.paused, desired.paused)
@@ -177,7 +176,7 @@ def plan_deletion(actual: ActualDeployment) -> Change:
     """The change that removes a deployment."""
     fields = {
         name: FieldChange(actual.fields[name], None)
-        for name in COMPARED_FIELDS
+        for name in DEPLOYMENT_FIELDS
         if actual.fields.get(name) not in (None, [], {})
     }
     if actual.schedules:
@@ -243,7 +242,7 @@ def _lies_in(file: str, places: Collection[str]) -> bool:
 def _creation(desired: DesiredDeployment, owner: Owner) -> Change:
     fields = {
         name: FieldChange(None, desired.fields[name])
-        for name in COMPARED_FIELDS
+        for name in DEPLOYMENT_FIELDS
         if desired.fields.get(name) not in (None, [], {})
     }
     if desired.schedules:

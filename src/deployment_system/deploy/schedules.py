@@ -9,13 +9,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
-GENERATED_SLUG_PREFIX = "auto-"
+from deployment_system.api.stored_values import comparable_timing, same_timing
 
-_RRULE_START = "DTSTART:20200101T000000\n"
-"""What Prefect puts before a rule that does not say when it starts."""
+GENERATED_SLUG_PREFIX = "auto-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +78,7 @@ class SchedulePair:
             return {}
         desired, actual = self.desired, self.actual
         changed: dict[str, Any] = {}
-        if _comparable_timing(desired.timing, desired.timing) != _comparable_timing(
-            actual.timing, desired.timing
-        ):
+        if not same_timing(desired.timing, actual.timing):
             changed["schedule"] = _timing_to_send(desired.timing, actual.timing)
         if desired.slug != actual.slug:
             changed["slug"] = desired.slug
@@ -102,7 +98,7 @@ class SchedulePair:
 
 def generated_slug(timing: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
     """The slug of a schedule that is declared without one."""
-    content = json.dumps([_comparable_timing(timing, timing), dict(parameters)], sort_keys=True, default=str)
+    content = json.dumps([comparable_timing(timing, timing), dict(parameters)], sort_keys=True, default=str)
     return GENERATED_SLUG_PREFIX + hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
@@ -172,7 +168,7 @@ def _same_content(wanted: DesiredSchedule, item: ActualSchedule) -> bool:
     nameless = item.slug is None or item.slug.startswith(GENERATED_SLUG_PREFIX)
     return (
         nameless
-        and _comparable_timing(item.timing, wanted.timing) == _comparable_timing(wanted.timing, wanted.timing)
+        and same_timing(wanted.timing, item.timing)
         and dict(item.parameters) == dict(wanted.parameters)
     )
 
@@ -183,34 +179,9 @@ def _unnamed(item: ActualSchedule, *, owned: bool) -> bool:
     return item.slug.startswith(GENERATED_SLUG_PREFIX)
 
 
-def _comparable_timing(timing: Mapping[str, Any], declared: Mapping[str, Any]) -> dict[str, Any]:
-    """The timing without what the server fills in: an anchor date nobody declared, the default time
-    zone, the start that it puts before a recurrence rule."""
-    same: dict[str, Any] = {"timezone": timing.get("timezone") or "UTC"}
-    if timing.get("cron") is not None:
-        same |= {"cron": timing["cron"], "day_or": timing.get("day_or", True)}
-    elif timing.get("interval") is not None:
-        same["interval"] = float(timing["interval"])
-        if declared.get("anchor_date") is not None:
-            same["anchor_date"] = _instant(timing.get("anchor_date"))
-    elif timing.get("rrule") is not None:
-        rule = str(timing["rrule"]).strip()
-        same["rrule"] = rule if rule.upper().startswith("DTSTART") else _RRULE_START + rule
-    return same
-
-
 def _timing_to_send(desired: Mapping[str, Any], actual: Mapping[str, Any]) -> dict[str, Any]:
     """Keeps the anchor that the server chose, so that changing the time zone does not move the beat."""
     timing = dict(desired)
     if "interval" in timing and timing.get("anchor_date") is None and actual.get("interval") is not None:
         timing["anchor_date"] = actual.get("anchor_date")
     return timing
-
-
-def _instant(text: Any) -> float | None:
-    if text is None:
-        return None
-    moment = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.timestamp()

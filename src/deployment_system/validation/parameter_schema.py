@@ -3,6 +3,7 @@ else by importing the file in an isolated process, once per content."""
 
 import hashlib
 import json
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -47,32 +48,29 @@ def parameter_schemas(
     on_progress: Callable[[int], None] | None = None,
 ) -> Mapping[str, SchemaResult]:
     """The schemas by entrypoint."""
+    cache = _SchemaCache(cache_folder, root)
     results: dict[str, SchemaResult] = {}
-    to_import: list[Flow] = []
+    missing: list[Flow] = []
     texts: dict[str, FileText] = {}
     for flow in flows:
-        if flow.file not in texts:
-            texts[flow.file] = FileText(root / flow.file)
-        text = texts[flow.file].signature_of(flow)
-        schema = static_schema(flow, text) if flow.signature_known else None
+        schema = cache.get(flow)
+        if schema is None:
+            if flow.file not in texts:
+                texts[flow.file] = FileText(root / flow.file)
+            text = texts[flow.file].signature_of(flow)
+            schema = static_schema(flow, text) if flow.signature_known else None
+            if schema is not None:
+                cache.put(flow, schema, ())
         if schema is not None:
             results[flow.entrypoint] = SchemaResult(schema)
         elif not allow_import:
             results[flow.entrypoint] = _left_open(flow, text)
         else:
-            to_import.append(flow)
-    cache = _SchemaCache(cache_folder, root)
-    missing = []
-    for flow in to_import:
-        known = cache.get(flow)
-        if known is None:
             missing.append(flow)
-        else:
-            results[flow.entrypoint] = SchemaResult(known)
     results.update(_imported(missing, root, cache, timeout_seconds, on_progress))
     warnings = tuple(cache.save())
-    if warnings and missing:
-        first = missing[0].entrypoint
+    if warnings and results:
+        first = next(iter(results))
         kept = results[first]
         results[first] = SchemaResult(kept.schema, kept.errors, (*kept.warnings, *warnings))
     return results
@@ -150,8 +148,8 @@ def _left_open(flow: Flow, text: SignatureText | None) -> SchemaResult:
 
 
 class _SchemaCache:
-    """Schemas of imported files, valid while the file and all of the repository's that it loads are the
-    same, with the same Python and Prefect."""
+    """Schemas of flows, valid while the file, and where it was imported all of the repository's that it
+    loads, are the same, with the same Python and Prefect."""
 
     def __init__(self, folder: Path | None, root: Path) -> None:
         self._file = None if folder is None else folder / "schemas.json"
@@ -167,6 +165,7 @@ class _SchemaCache:
 
     def get(self, flow: Flow) -> dict[str, Any] | None:
         entry = self._entries.get(flow.entrypoint)
+        self._digests.setdefault(flow.file, flow.digest or None)
         if entry is None or any(self._digest(file) != digest for file, digest in entry["files"].items()):
             return None
         self._used[flow.entrypoint] = entry
@@ -182,7 +181,7 @@ class _SchemaCache:
         """Keeps what this run used or made; returns what is wrong with the cache."""
         if self._file is not None and self._changed:
             content = {"made_with": self._made_with, "schemas": {**self._entries, **self._used}}
-            temporary = self._file.with_name(".schemas.json.new")
+            temporary = self._file.with_name(f".schemas.json.{os.getpid()}.new")
             try:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 temporary.write_text(json.dumps(content), encoding="utf-8")
