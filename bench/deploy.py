@@ -184,7 +184,7 @@ def main() -> int:
     """Prints the table; the exit status says whether each promise holds."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--flows", type=int, default=200, help="how many flows (default: 200)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of ours and the bare calls (default: 3)")
+    parser.add_argument("--rounds", type=int, default=2, help="turns of ours and the bare calls (default: 2)")
     options = parser.parse_args()
     promises = [
         promise

@@ -3,8 +3,8 @@
     python -m measuring.bare_calls API_URL BODIES.json
 
 For each body: POST the flow, POST the deployment, and where it has schedules one call that activates it, one
-after another over one connection. A 503, which a SQLite server now and then answers to a lone writer too, is
-asked again at once.
+after another over one connection. A 503 or a closed connection, with which a SQLite server now and then answers
+a lone writer too, is asked again at once.
 """
 
 import json
@@ -36,11 +36,18 @@ def creation_body(deployment: dict[str, Any]) -> dict[str, Any]:
 
 def ask(client: httpx.Client, method: str, path: str, body: dict[str, Any]) -> Any:
     """The JSON answer; raises at an answer that is not a success."""
-    answer = client.request(method, path, json=body)
-    for _ in range(ATTEMPTS - 1):
+    answer = None
+    for attempt in range(ATTEMPTS):
+        try:
+            answer = client.request(method, path, json=body)
+        except httpx.ReadError:
+            if attempt == ATTEMPTS - 1:
+                raise
+            continue
         if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
             break
-        answer = client.request(method, path, json=body)
+    if answer is None:
+        raise AssertionError("without an answer the last attempt has raised")
     answer.raise_for_status()
     return answer.json() if answer.content else None
 

@@ -339,7 +339,11 @@ class PrefectServer:
 def _trust(url: str) -> ssl.SSLContext:
     """Whose certificates are trusted: on this very machine nobody's, as HTTP needs none, and to read all
     that are known takes longer than asking a server there."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # The client says what is wrong with the URL, in words of its own.
+        return httpx.create_ssl_context()
     if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx.create_ssl_context()
