@@ -3,8 +3,8 @@
     python -m measuring.bare_calls API_URL BODIES.json
 
 For each body: POST the flow, POST the deployment, and where it has schedules one call that activates it, one
-after another over one connection. A 503 or a closed connection, with which a SQLite server now and then answers
-a lone writer too, is asked again at once.
+after another over one connection. A 503 or a closed connection, with which a SQLite server now and then
+answers a lone writer too, is asked again at once.
 """
 
 import json
