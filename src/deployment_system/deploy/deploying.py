@@ -157,8 +157,7 @@ def deploy(
                 seconds=time.monotonic() - began,
                 requests_sent=server.requests_sent,
             )
-        if confirm is not None and not confirm(plan):
-            raise ProblemsFound([_not_confirmed(project)], EXIT_INVALID, "invalid")
+        began += _confirmed(project, plan, confirm)
         result = _apply(project, server, plan, dict(planned.observed.flow_ids), options, began, progress)
     if result.status is Status.DEPLOYED:
         _remember(project, planned.desired)
@@ -183,8 +182,7 @@ def clean(
             return DeployResult(Status.PLANNED, plan, Ledger(), seconds=time.monotonic() - began)
         if not plan.effective:
             return DeployResult(Status.UNCHANGED, plan, Ledger(), seconds=time.monotonic() - began)
-        if confirm is not None and not confirm(plan):
-            raise ProblemsFound([_not_confirmed(project)], EXIT_INVALID, "invalid")
+        began += _confirmed(project, plan, confirm)
         return _apply(project, server, plan, {}, options, began, progress)
 
 
@@ -276,6 +274,14 @@ def _interrupted(project: Project) -> DeploymentError:
         error_code=ErrorCodes.DEPLOYMENT_INTERRUPTED,
         context=ErrorContext(environment=project.environment_name, operation="deploy"),
     )
+
+
+def _confirmed(project: Project, plan: Plan, confirm: Confirm | None) -> float:
+    """How many seconds the answer took, which are nobody's work. Raises where it is no."""
+    asked = time.monotonic()
+    if confirm is not None and not confirm(plan):
+        raise ProblemsFound([_not_confirmed(project)], EXIT_INVALID, "invalid")
+    return time.monotonic() - asked
 
 
 def _not_confirmed(project: Project) -> DeploymentError:

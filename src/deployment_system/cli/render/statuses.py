@@ -7,14 +7,15 @@ NAME_WIDTH = 44
 
 
 def status_text(report: StatusReport) -> str:
-    """Three short lines a deployment, and a summary."""
+    """A few short lines a deployment, and a summary."""
     lines: list[str] = []
     for item in report.deployments:
         sign = "✓" if item.in_sync and item.ready else "✗"
         lines.append(f"{sign} {item.name:<{NAME_WIDTH}} {_sync(item)}, {_health(item)}")
         if item.deployed:
-            schedules = "; ".join(schedule_words(schedule) for schedule in item.schedules) or "on demand"
-            lines.append(f"    pool {item.work_pool} · {schedules}")
+            schedules = [schedule_words(schedule) for schedule in item.schedules] or ["on demand"]
+            lines.append(f"    pool {item.work_pool} · {schedules[0]}")
+            lines.extend(f"    {' ' * len(f'pool {item.work_pool}')} · {words}" for words in schedules[1:])
             lines.append(f"    {item.url}")
     drifted = sum(not item.in_sync for item in report.deployments)
     not_ready = sum(not item.ready for item in report.deployments)
