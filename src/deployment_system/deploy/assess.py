@@ -176,8 +176,14 @@ class _Problems:
     def skipped(self) -> Iterator[SkippedFlow]:
         """One entry an error."""
         for error in self.errors:
-            label = self._labels.get(id(error))
-            yield SkippedFlow(label or error.context.flow_name or error.context.file_path or "", error)
+            context = error.context
+            said = (
+                self._labels.get(id(error)),
+                context.deployment_name,
+                context.flow_name,
+                context.file_path,
+            )
+            yield SkippedFlow(next(filter(None, said), ""), error)
 
     def _note(self, error: DeploymentSystemError) -> None:
         self.errors.append(error)
