@@ -72,7 +72,8 @@ class CircuitBreaker:
     """
 
     __slots__ = (
-        "_clock", "_failures", "_lock", "_on_change", "_opened_at", "_probe_at", "policy", "troubled"
+        "_clock", "_failures", "_lock", "_on_change", "_opened_at", "_probe", "_probe_at", "_probes",
+        "policy", "troubled",
     )  # fmt: skip
 
     troubled: bool
@@ -91,7 +92,9 @@ class CircuitBreaker:
         self._lock = threading.Lock()
         self._failures = 0
         self._opened_at: float | None = None
-        self._probe_at: float | None = None
+        self._probes = 0
+        self._probe: int | None = None
+        self._probe_at = 0.0
         self.troubled = False
 
     @property
@@ -103,49 +106,53 @@ class CircuitBreaker:
             rested = self._clock() - self._opened_at >= self.policy.open_seconds
             return CircuitState.HALF_OPEN if rested else CircuitState.OPEN
 
-    def admit(self) -> bool | OpenCircuit:
-        """Whether the call that may pass now is the probe, whose outcome must be told with that; or why
-        it must not be made."""
+    def admit(self) -> int | OpenCircuit:
+        """0: the call may pass. A number from 1: it may pass as this probe, and its outcome must be told with
+        the number. Or why it must not be made."""
         with self._lock:
             if self._opened_at is None:
-                return False
+                return 0
             now = self._clock()
             # A probe of which nothing was heard for as long as the rest is given up, so that one that
             # hangs does not keep the circuit open for ever.
-            since = self._opened_at if self._probe_at is None else self._probe_at
+            since = self._opened_at if self._probe is None else self._probe_at
             left = since + self.policy.open_seconds - now
-            if left <= 0:
-                self._probe_at = now
-            refusal = OpenCircuit(self._failures, left)
-        if left > 0:
-            return refusal
+            if left > 0:
+                return OpenCircuit(self._failures, left)
+            self._probes += 1
+            self._probe = number = self._probes
+            self._probe_at = now
         self._tell(CircuitState.HALF_OPEN)
-        return True
+        return number
 
     def succeeded(self) -> None:
         """Any answer, also to a call from before it opened, shows a living server: closed."""
         with self._lock:
             was_open = self._opened_at is not None
-            self._failures, self._opened_at, self._probe_at, self.troubled = 0, None, None, False
+            self._failures, self._opened_at, self._probe, self.troubled = 0, None, None, False
         if was_open:
             self._tell(CircuitState.CLOSED)
 
-    def failed(self, *, probe: bool = False) -> None:
-        """Counts a failure. While it is open, only the probe's says anything new."""
+    def failed(self, probe: int = 0) -> None:
+        """Counts a failure. While it is open, only that of the latest probe says anything new."""
         with self._lock:
             self.troubled = True
             self._failures += 1
-            opens = self._failures >= self.policy.failures_to_open if self._opened_at is None else probe
+            opens = (
+                self._failures >= self.policy.failures_to_open
+                if self._opened_at is None
+                else probe == self._probe
+            )
             if opens:
-                self._opened_at, self._probe_at = self._clock(), None
+                self._opened_at, self._probe = self._clock(), None
         if opens:
             self._tell(CircuitState.OPEN)
 
-    def abandoned(self, *, probe: bool = False) -> None:
+    def abandoned(self, probe: int = 0) -> None:
         """A call ended without saying anything about the server, by Ctrl-C for one: the next may probe."""
-        if probe:
-            with self._lock:
-                self._probe_at = None
+        with self._lock:
+            if probe == self._probe:
+                self._probe = None
 
     def _tell(self, state: CircuitState) -> None:
         if self._on_change is not None:

@@ -218,7 +218,7 @@ class _Judge:
         self._failed: tuple[FailedAttempt, ...] = ()
         self._error: Exception | None = None
         self._cost = 0
-        self._probe = False
+        self._probe = 0
         self.delay: float | None = None
         """Seconds to wait before the attempt to come; None before the first."""
 
@@ -275,7 +275,7 @@ class _Judge:
     def abandoned(self) -> None:
         """Ended from outside: nothing is known."""
         if self._handler.breaker is not None:
-            self._handler.breaker.abandoned(probe=self._probe)
+            self._handler.breaker.abandoned(self._probe)
 
     def _tell_breaker(self, error: Exception) -> None:
         breaker = self._handler.breaker
@@ -283,11 +283,11 @@ class _Judge:
             return
         code = str(error.error_code) if isinstance(error, DeploymentSystemError) else None
         if self._handler.policy.is_retryable(error) and code not in breaker.policy.alive_error_codes:
-            breaker.failed(probe=self._probe)
+            breaker.failed(self._probe)
         elif code is not None:
             breaker.succeeded()  # a no is an answer
         else:
-            breaker.abandoned(probe=self._probe)  # a fault of this program says nothing of the server
+            breaker.abandoned(self._probe)  # a fault of this program says nothing of the server
 
     def _paid_for(self, error: Exception) -> bool:
         budget = self._handler.budget
