@@ -243,6 +243,15 @@ def test_a_success_in_between_begins_the_count_anew(way: str) -> None:
     assert breaker.state is CircuitState.CLOSED
 
 
+@both
+def test_a_success_counts_also_where_trouble_began_during_it(way: str) -> None:
+    """Another call failed meanwhile, and this one shows a living server."""
+    clock = Clock()
+    breaker = breaker_at(clock, 2)
+    go(way, at(clock, breaker=breaker), breaker.failed)
+    assert not breaker.troubled
+
+
 # -- what must not be repeated blindly ------------------------------------------------------------------
 
 
@@ -276,6 +285,11 @@ def test_what_was_not_done_is_done_again_after_the_look(way: str) -> None:
     assert go(way, at(clock), make, look) is None
     assert steps == ["make", "look", "make", "look", "make"]
     assert go(way, at(clock), Flaky(clock, ConnectionError()), lambda: None) is None
+    budget = RetryBudget()
+    budget.spend(5)
+    steps.clear()
+    assert go(way, at(clock, budget=budget), make, look) is None
+    assert steps == ["make"]
 
 
 @both
