@@ -2,7 +2,8 @@
 
 Plain HTTP instead of Prefect's own client: importing Prefect costs more than most commands take, and
 its client repeats a POST after a lost answer without saying so. Every call has a timeout; what may
-pass by itself is tried again by the retry policy, and only where repeating is safe.
+pass by itself is tried again by the retry policy, and only where repeating is safe. The calls of a run
+share a retry budget and a circuit breaker, so that a dying server is not hammered.
 """
 
 import ssl
@@ -16,8 +17,19 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from deployment_system.api import translate
-from deployment_system.error_handling import ErrorCodes, ErrorContext, PrefectAPIError
-from deployment_system.error_handling.retry_handler import RetryHandler, RetryPolicies, RetryPolicy
+from deployment_system.error_handling import (
+    NOT_THERE,
+    CircuitBreaker,
+    ErrorCodes,
+    ErrorContext,
+    LookUpFirst,
+    OpenCircuit,
+    PrefectAPIError,
+    RetryBudget,
+    RetryHandler,
+    RetryPolicies,
+    RetryPolicy,
+)
 
 PAGE_SIZE = 200
 """The most objects that a Prefect server returns at once (PREFECT_API_DEFAULT_LIMIT's default)."""
@@ -52,7 +64,8 @@ class Credentials:
 class PrefectServer:
     """A Prefect server. Safe to use from several threads. Close it, or use it in a `with` block.
 
-    Every method raises `PrefectAPIError`.
+    Every method raises `PrefectAPIError`; with the code CIRCUIT_OPEN where the server failed so often in a
+    row that it is not even asked. `budget` and `breaker` are its own unless others are given to share.
     """
 
     def __init__(
@@ -62,6 +75,8 @@ class PrefectServer:
         *,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
         retry_policy: RetryPolicy = SERVER_RETRY,
+        budget: RetryBudget | None = None,
+        breaker: CircuitBreaker | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         credentials = credentials or Credentials()
@@ -70,7 +85,12 @@ class PrefectServer:
         if credentials.auth_string and not credentials.api_key:
             user, _, password = credentials.auth_string.partition(":")
             auth = httpx.BasicAuth(user, password)
-        self._retry = RetryHandler(retry_policy)
+        self._retry = RetryHandler(
+            retry_policy,
+            budget=budget or RetryBudget(),
+            breaker=breaker or CircuitBreaker(),
+            open_error=self._circuit_open,
+        )
         self._count = threading.Lock()
         self.requests_sent = 0
         self.busy_answers = 0
@@ -209,13 +229,13 @@ class PrefectServer:
         has the schedule's slug before it is sent again."""
         path = f"/deployments/{deployment_id}/schedules"
 
-        def add_unless_there(attempts: list[None]) -> None:
-            if attempts and self._has_schedule(deployment_id, schedule["slug"]):
-                return
-            attempts.append(None)
+        def add() -> None:
             self._raise_for_status(self._send("POST", path, [schedule], context), context)
 
-        self._retry.retry(add_unless_there, [])
+        def there_already() -> Any:
+            return None if self._has_schedule(deployment_id, schedule["slug"], context) else NOT_THERE
+
+        self._retry.retry(LookUpFirst(add, there_already))
 
     def change_schedule(
         self, deployment_id: str, schedule_id: str, fields: Mapping[str, Any], context: ErrorContext
@@ -255,9 +275,12 @@ class PrefectServer:
 
     # -- how it is sent --------------------------------------------------------------------------
 
-    def _has_schedule(self, deployment_id: str, slug: str) -> bool:
-        deployment = self.deployment(deployment_id)
-        return deployment is not None and any(item["slug"] == slug for item in deployment["schedules"])
+    def _has_schedule(self, deployment_id: str, slug: str, context: ErrorContext) -> bool:
+        """Asked once: who asks is retried already."""
+        answer = self._send_for_success_or_missing("GET", f"/deployments/{deployment_id}", context)
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return False
+        return any(item["slug"] == slug for item in self._json(answer, dict, context)["schedules"])
 
     def _delete(self, path: str, context: ErrorContext) -> None:
         self._retry.retry(self._send_for_success_or_missing, "DELETE", path, context)
@@ -327,6 +350,9 @@ class PrefectServer:
             return self._client.request(method, path, json=body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise translate.transport_error(error, self.url, context) from error
+
+    def _circuit_open(self, refusal: OpenCircuit) -> PrefectAPIError:
+        return translate.circuit_open(refusal, self.url)
 
     def _raise_for_status(self, answer: httpx.Response, context: ErrorContext) -> None:
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from deployment_system.error_handling import ErrorCodes, ErrorContext, PrefectAPIError
+from deployment_system.error_handling import ErrorCodes, ErrorContext, OpenCircuit, PrefectAPIError
+from deployment_system.error_handling.circuit_breaker import circuit_open_error
 
 # Most specific first; each with its code and what happened, in words.
 _TRANSPORT_ERRORS: tuple[tuple[type[httpx.HTTPError | httpx.InvalidURL], ErrorCodes, str], ...] = (
@@ -86,6 +87,14 @@ def not_a_prefect_server(url: str, answer: httpx.Response, context: ErrorContext
         f" to {answer.request.url.path}){hint}",
         error_code=ErrorCodes.SERVER_URL_INVALID,
         context=context.extended(server_url=url),
+    )
+
+
+def circuit_open(refusal: OpenCircuit, url: str) -> PrefectAPIError:
+    """The error for a request that was not sent, because the server failed too often in a row."""
+    error = circuit_open_error(refusal, f"the Prefect server at {url}")
+    return PrefectAPIError(
+        error.message, error_code=ErrorCodes.CIRCUIT_OPEN, context=error.context.extended(server_url=url)
     )
 
 

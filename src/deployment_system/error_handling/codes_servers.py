@@ -141,6 +141,24 @@ SERVER_ENTRIES: tuple[CodeEntry, ...] = (
         example="the Prefect server answered 404 to PATCH /api/deployments/…",
     ),
     CodeEntry(
+        ErrorCodes.CIRCUIT_OPEN,
+        title="A server that does not answer is left alone for a while",
+        category=ErrorCategory.NETWORK,
+        severity=ErrorSeverity.HIGH,
+        retryable=True,
+        explanation=(
+            "Many requests in a row failed, so this one was not sent: a dying server is not hammered. "
+            "After a few seconds one request is let through as a probe, and its success ends this."
+        ),
+        remedies=(
+            Remedy(
+                "See why the server does not answer (`deployment-cli doctor`), then run the command again.",
+                Confidence.PROBABLE,
+            ),
+        ),
+        example="the Prefect server at http://127.0.0.1:4200/api failed 20 times in a row and is left alone",
+    ),
+    CodeEntry(
         ErrorCodes.PREFECT_SERVER_TOO_OLD,
         title="The Prefect server is too old",
         category=ErrorCategory.PREFECT_API,

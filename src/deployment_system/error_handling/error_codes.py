@@ -132,6 +132,7 @@ class ErrorCodes(StrEnum):
     PREFECT_RATE_LIMITED = auto()
     PREFECT_REQUEST_REJECTED = auto()
     PREFECT_OBJECT_NOT_FOUND = auto()
+    CIRCUIT_OPEN = auto()
     PREFECT_SERVER_TOO_OLD = auto()
     PREFECT_SERVER_INCOMPATIBLE = auto()
     WORK_POOL_NOT_FOUND = auto()

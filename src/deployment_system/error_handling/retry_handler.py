@@ -1,171 +1,56 @@
-"""When to try again.
+"""Calling, and calling again where the policy says so.
 
-One decision, `RetryPolicy.next_delay`, serves the synchronous and the asynchronous way; the handlers
-only call, wait and tell. Nothing is retried that is not named: by its type, or by saying of itself
-that it can pass.
+One implementation of every decision, `_Judge`, serves the synchronous and the asynchronous way; the
+handler only calls, waits and asks it. A call that succeeds at once meets no judge: it costs a look at the
+clock.
 """
 
-import concurrent.futures
-import functools
-import inspect
-import math
 import random
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, ParamSpec, TypeVar, overload
+from enum import Enum
+from typing import Any, Generic, ParamSpec, TypeVar
 
-from deployment_system.error_handling.error_codes import ErrorCodes
+from deployment_system.error_handling.circuit_breaker import (
+    CircuitBreaker,
+    OpenCircuit,
+    circuit_open_error,
+)
 from deployment_system.error_handling.error_types import DeploymentSystemError
+from deployment_system.error_handling.retry_attempts import Attempt, FailedAttempt, description
+from deployment_system.error_handling.retry_budget import RetryBudget
+from deployment_system.error_handling.retry_policy import RetryPolicies, RetryPolicy
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-LONGEST_EXTRA_WAIT_SECONDS = 5.0
-"""How much longer than its own delay a caller waits when a server asks for it: the AWS SDKs clamp to
-[own delay, own delay + 5 s], so that a wrong header cannot park anybody for an hour."""
 
-# The one of asyncio is no `Exception`, this one is; both mean that somebody wants no result any more.
-_NEVER_RETRIED = (concurrent.futures.CancelledError,)
+class _NotThere(Enum):
+    NOT_THERE = "not there"
 
 
-class RetryStrategy(StrEnum):
-    """How the delay grows with the attempts."""
-
-    FIXED_DELAY = "fixed_delay"
-    EXPONENTIAL_BACKOFF = "exponential_backoff"
-    LINEAR_BACKOFF = "linear_backoff"
-    RANDOM_JITTER = "random_jitter"
-
-
-def _types(said: type[BaseException] | Iterable[type[BaseException]]) -> tuple[type[BaseException], ...]:
-    return (said,) if isinstance(said, type) else tuple(said)
+NOT_THERE = _NotThere.NOT_THERE
+"""What a `lookup` answers when the effect has not happened."""
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How often and how long. Times are seconds."""
+class LookUpFirst(Generic[Arguments, Result]):
+    """A call that must not be repeated blindly, because a lost answer does not mean a lost effect.
 
-    max_attempts: int = 5
-    base_delay: float = 1.0
-    max_delay: float = 60.0
-    strategy: RetryStrategy = RetryStrategy.EXPONENTIAL_BACKOFF
-    backoff_multiplier: float = 2.0
-    jitter: bool = True
-    """Spreads exponential and linear delays over [half, whole], so that callers do not come in step."""
-    deadline: float | None = None
-    """Over all attempts and the waits between them; a wait that would end after it is not begun."""
-    retryable_exceptions: tuple[type[BaseException], ...] = (ConnectionError, TimeoutError)
-    non_retryable_exceptions: tuple[type[BaseException], ...] = ()
-    """Win over everything else."""
-    retryable_error_codes: frozenset[str] = frozenset()
-    """Beside the errors that say of themselves that they can pass."""
+    Before each repetition `lookup` is called with the same arguments: it gives the call's result where
+    the effect is there, else `NOT_THERE`. An error of the lookup is one of that attempt. Both are awaited by
+    `async_retry`. Lookups are not retried by themselves, or their attempts would multiply with the call's.
+    """
 
-    def __post_init__(self) -> None:
-        if self.max_attempts < 1:
-            raise ValueError(f"max_attempts is {self.max_attempts}; at least one attempt is made")
-        if not (self.base_delay >= 0 and self.max_delay >= 0 and self.backoff_multiplier >= 0):
-            raise ValueError("delays and the multiplier are numbers from 0 on")
-        if self.deadline is not None and not self.deadline >= 0:
-            raise ValueError("a deadline is a number from 0 on")
-        put = object.__setattr__
-        # A strategy's name is what a configuration file holds; a list of types is what people write.
-        put(self, "strategy", RetryStrategy(self.strategy))
-        put(self, "retryable_exceptions", _types(self.retryable_exceptions))
-        put(self, "non_retryable_exceptions", _types(self.non_retryable_exceptions))
-        put(self, "retryable_error_codes", frozenset(map(str, self.retryable_error_codes)))
+    call: Callable[Arguments, Result]
+    lookup: Callable[Arguments, Any]
 
-    def delay_after(self, attempt: int, spread: Callable[[], float] = random.random) -> float:
-        """Seconds to wait after attempt number `attempt` (from 1); `spread` gives numbers in [0, 1)."""
-        if self.strategy is RetryStrategy.FIXED_DELAY:
-            return min(self.base_delay, self.max_delay)
-        if self.strategy is RetryStrategy.RANDOM_JITTER:
-            return min(self.base_delay * spread() * 2, self.max_delay)
-        if self.strategy is RetryStrategy.LINEAR_BACKOFF:
-            delay = self.base_delay * attempt
-        else:
-            delay = self._exponential(attempt)
-        delay = min(delay, self.max_delay)
-        return delay * (0.5 + spread() / 2) if self.jitter else delay
-
-    def _exponential(self, attempt: int) -> float:
-        try:
-            return self.base_delay * float(self.backoff_multiplier) ** (attempt - 1)
-        except OverflowError:
-            return self.max_delay
-
-    def is_retryable(self, error: BaseException) -> bool:
-        """Whether trying again can help."""
-        if not isinstance(error, Exception) or isinstance(error, _NEVER_RETRIED):
-            return False
-        if isinstance(error, self.non_retryable_exceptions):
-            return False
-        if isinstance(error, self.retryable_exceptions):
-            return True
-        return isinstance(error, DeploymentSystemError) and (
-            error.retryable or str(error.error_code) in self.retryable_error_codes
-        )
-
-    def next_delay(
-        self,
-        error: BaseException,
-        attempt: int,
-        elapsed: float,
-        spread: Callable[[], float] = random.random,
-    ) -> float | None:
-        """Seconds to wait before the next attempt; None: give up. The one decision."""
-        if attempt >= self.max_attempts or not self.is_retryable(error):
-            return None
-        delay = self.delay_after(attempt, spread)
-        asked = _asked_wait(error)
-        if asked is not None:
-            delay = min(max(asked, delay), delay + LONGEST_EXTRA_WAIT_SECONDS)
-        if self.deadline is not None and elapsed + delay > self.deadline:
-            return None
-        return delay
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One failed attempt, as hooks see it."""
-
-    number: int
-    """From 1."""
-    error: BaseException
-    delay: float | None
-    """Seconds until the next one; None: this was the last."""
-    elapsed: float
-    """Seconds since the first one began."""
-
-
-class RetryPolicies:
-    """The policies for common cases."""
-
-    QUICK_RETRY = RetryPolicy(max_attempts=3, base_delay=0.5, max_delay=5.0)
-    STANDARD_RETRY = RetryPolicy(max_attempts=5, base_delay=1.0, max_delay=30.0)
-    PATIENT_RETRY = RetryPolicy(max_attempts=10, base_delay=2.0, max_delay=120.0)
-    NETWORK_RETRY = RetryPolicy(
-        max_attempts=5,
-        base_delay=0.5,
-        max_delay=10.0,
-        deadline=60.0,
-        retryable_error_codes=frozenset(
-            {
-                ErrorCodes.PREFECT_API_UNAVAILABLE,
-                ErrorCodes.PREFECT_API_TIMEOUT,
-                ErrorCodes.PREFECT_RATE_LIMITED,
-            }
-        ),
-    )
-    DOCKER_RETRY = RetryPolicy(
-        max_attempts=3,
-        base_delay=2.0,
-        max_delay=30.0,
-        retryable_error_codes=frozenset({ErrorCodes.DOCKER_DAEMON_UNAVAILABLE}),
-    )
+    def __call__(self, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        """The call itself."""
+        return self.call(*args, **kwargs)
 
 
 class _Sleepless:
@@ -206,8 +91,10 @@ async def _asyncio_sleep(seconds: float) -> None:
 class RetryHandler:
     """Calls, and calls again where the policy says so.
 
-    The last error is raised as it is, with the number of its attempts in a note (and, for errors of
-    this system, in its context).
+    The last error is raised as it is, with its attempts attached: `attempts_of(error)`, their number in a
+    note and, for errors of this system, in its context. Handlers that are given the same `budget` or
+    `breaker` share it; a call that the open breaker refuses raises `open_error` at once, from the last
+    error if there was an attempt. What a hook raises ends the call.
     """
 
     policy: RetryPolicy = RetryPolicies.STANDARD_RETRY
@@ -217,19 +104,32 @@ class RetryHandler:
     async_sleep: Callable[[float], Awaitable[None]] = _asyncio_sleep
     clock: Callable[[], float] = time.monotonic
     spread: Callable[[], float] = field(default=random.random, repr=False)
+    budget: RetryBudget | None = field(default=None, kw_only=True)
+    breaker: CircuitBreaker | None = field(default=None, kw_only=True)
+    open_error: Callable[[OpenCircuit], Exception] = field(default=circuit_open_error, kw_only=True)
+    """Makes what a call raises that the open breaker refuses."""
+    on_recovered: Callable[[tuple[FailedAttempt, ...]], None] | None = field(default=None, kw_only=True)
+    """Told of the failed attempts of a call that succeeded after them."""
 
     def retry(
         self, fn: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result:
         """The result of `fn`, from the first attempt that succeeds."""
-        judge = _Judge(self)
-        while True:
+        began = self.clock()
+        breaker, budget = self.breaker, self.budget
+        if (breaker is None or not breaker.troubled) and (budget is None or budget.full):
             try:
-                return fn(*args, **kwargs)
+                result = fn(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - judged by the policy, and raised where it says no
+                judge = _Judge(self, fn, began)
                 judge.failed(error)
-            if not _sleepless:
-                self.sleep(judge.delay)
+            else:
+                if breaker is not None and breaker.troubled:
+                    breaker.succeeded()
+                return result
+        else:
+            judge = _Judge(self, fn, began)
+        return self._retry_watched(judge, fn, args, kwargs)
 
     async def async_retry(
         self,
@@ -239,105 +139,166 @@ class RetryHandler:
         **kwargs: Arguments.kwargs,
     ) -> Result:
         """As `retry`, for a function that is awaited."""
-        judge = _Judge(self)
-        while True:
+        began = self.clock()
+        breaker, budget = self.breaker, self.budget
+        if (breaker is None or not breaker.troubled) and (budget is None or budget.full):
             try:
-                return await fn(*args, **kwargs)
+                result = await fn(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - judged by the policy, and raised where it says no
+                judge = _Judge(self, fn, began)
                 judge.failed(error)
-            if not _sleepless:
-                await self.async_sleep(judge.delay)
+            else:
+                if breaker is not None and breaker.troubled:
+                    breaker.succeeded()
+                return result
+        else:
+            judge = _Judge(self, fn, began)
+        return await self._async_retry_watched(judge, fn, args, kwargs)
 
     def calculate_delay(self, attempt: int) -> float:
         """Seconds to wait after attempt number `attempt`, which counts from 1."""
         return self.policy.delay_after(attempt, self.spread)
 
+    def _retry_watched(
+        self,
+        judge: "_Judge",
+        fn: Callable[..., Result],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Result:
+        while True:
+            if judge.delay is not None and not _sleepless:
+                self.sleep(judge.delay)
+            judge.begin()
+            try:
+                found = NOT_THERE if judge.lookup is None else judge.lookup(*args, **kwargs)
+                result: Result = fn(*args, **kwargs) if found is NOT_THERE else found
+            except Exception as error:  # noqa: BLE001 - judged by the policy, and raised where it says no
+                judge.failed(error)
+            except BaseException:
+                judge.abandoned()
+                raise
+            else:
+                judge.succeeded()
+                return result
+
+    async def _async_retry_watched(
+        self,
+        judge: "_Judge",
+        fn: Callable[..., Awaitable[Result]],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Result:
+        while True:
+            if judge.delay is not None and not _sleepless:
+                await self.async_sleep(judge.delay)
+            judge.begin()
+            try:
+                found = NOT_THERE if judge.lookup is None else await judge.lookup(*args, **kwargs)
+                result: Result = await fn(*args, **kwargs) if found is NOT_THERE else found
+            except Exception as error:  # noqa: BLE001 - judged by the policy, and raised where it says no
+                judge.failed(error)
+            except BaseException:
+                judge.abandoned()
+                raise
+            else:
+                judge.succeeded()
+                return result
+
 
 class _Judge:
-    """Counts the attempts of one call; raises the error with which it gives up."""
+    """Follows the attempts of one call; raises the error with which it gives up."""
 
-    def __init__(self, handler: RetryHandler) -> None:
+    __slots__ = ("_began", "_cost", "_error", "_failed", "_fn", "_handler", "_probe", "delay")
+
+    def __init__(self, handler: RetryHandler, fn: Callable[..., Any], began: float) -> None:
         self._handler = handler
-        self._began = handler.clock()
-        self._attempt = 0
-        self.delay = 0.0
+        self._fn = fn
+        self._began = began
+        self._failed: tuple[FailedAttempt, ...] = ()
+        self._error: Exception | None = None
+        self._cost = 0
+        self._probe = 0
+        self.delay: float | None = None
+        """Seconds to wait before the attempt to come; None before the first."""
+
+    @property
+    def lookup(self) -> Callable[..., Any] | None:
+        """What has to be asked before this attempt."""
+        return self._fn.lookup if self._failed and isinstance(self._fn, LookUpFirst) else None
+
+    def begin(self) -> None:
+        """Raises where the open breaker refuses the attempt."""
+        handler = self._handler
+        if handler.breaker is None:
+            return
+        admitted = handler.breaker.admit()
+        if isinstance(admitted, OpenCircuit):
+            if handler.budget is not None:
+                handler.budget.earn(self._cost)
+            refusal = handler.open_error(admitted)
+            self._attach_attempts(refusal)
+            raise refusal from self._error
+        self._probe = admitted
 
     def failed(self, error: Exception) -> None:
-        self._attempt += 1
-        elapsed = self._handler.clock() - self._began
-        delay = self._handler.policy.next_delay(error, self._attempt, elapsed, self._handler.spread)
-        if self._handler.on_attempt is not None:
-            self._handler.on_attempt(Attempt(self._attempt, error, delay, elapsed))
+        """Returns where another attempt is to be made, after `delay`."""
+        handler = self._handler
+        number, elapsed = len(self._failed) + 1, handler.clock() - self._began
+        self._tell_breaker(error)
+        delay = handler.policy.next_delay(error, number, elapsed, handler.spread)
+        broke = delay is not None and not self._paid_for(error)
+        if broke:
+            delay = None
+        self._error, self.delay = error, delay
+        self._failed += (FailedAttempt(number, description(error), delay, elapsed),)
+        if handler.on_attempt is not None:
+            handler.on_attempt(Attempt(number, error, delay, elapsed, broke))
         if delay is None:
-            if self._attempt > 1:
-                error.add_note(f"gave up after {self._attempt} attempts in {elapsed:.1f} s")
-                if isinstance(error, DeploymentSystemError):
-                    error.with_context(attempts=self._attempt)
+            if number > 1 or broke:
+                plural = "s" if number > 1 else ""
+                why = "; the retry budget of this run is used up" if broke else ""
+                error.add_note(f"gave up after {number} attempt{plural} in {elapsed:.1f} s{why}")
+                self._attach_attempts(error)
             raise error
-        self.delay = delay
 
+    def succeeded(self) -> None:
+        """Tells whom it concerns."""
+        handler = self._handler
+        if handler.breaker is not None and handler.breaker.troubled:
+            handler.breaker.succeeded()
+        if handler.budget is not None and not handler.budget.full:
+            handler.budget.earn(self._cost or handler.budget.policy.success_gain)
+        if self._failed and handler.on_recovered is not None:
+            handler.on_recovered(self._failed)
 
-@overload
-def with_retry(policy: Callable[Arguments, Result], /) -> Callable[Arguments, Result]: ...
+    def abandoned(self) -> None:
+        """Ended from outside: nothing is known."""
+        if self._handler.breaker is not None:
+            self._handler.breaker.abandoned(self._probe)
 
+    def _tell_breaker(self, error: Exception) -> None:
+        breaker = self._handler.breaker
+        if breaker is None:
+            return
+        code = str(error.error_code) if isinstance(error, DeploymentSystemError) else None
+        if self._handler.policy.is_retryable(error) and code not in breaker.policy.alive_error_codes:
+            breaker.failed(self._probe)
+        elif code is not None:
+            breaker.succeeded()  # a no is an answer
+        else:
+            breaker.abandoned(self._probe)  # a fault of this program says nothing of the server
 
-@overload
-def with_retry(
-    policy: RetryPolicy = RetryPolicies.STANDARD_RETRY,
-) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]: ...
+    def _paid_for(self, error: Exception) -> bool:
+        budget = self._handler.budget
+        if budget is None:
+            return True
+        self._cost = budget.policy.cost_of(error)
+        return budget.spend(self._cost)
 
-
-def with_retry(policy: RetryPolicy | Callable[..., Any] = RetryPolicies.STANDARD_RETRY) -> Any:
-    """Decorator: every call is retried as the policy says; bare, as the standard policy says."""
-    if not isinstance(policy, RetryPolicy):
-        return with_retry()(policy)
-    handler = RetryHandler(policy)
-
-    def decorate(fn: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-        if inspect.iscoroutinefunction(fn):
-            # Its call never fails, only the awaiting does: nothing would ever be retried.
-            raise TypeError(f"{fn.__qualname__} is awaited: use with_async_retry")
-
-        @functools.wraps(fn)
-        def retried(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-            return handler.retry(fn, *args, **kwargs)
-
-        return retried
-
-    return decorate
-
-
-@overload
-def with_async_retry(
-    policy: Callable[Arguments, Awaitable[Result]], /
-) -> Callable[Arguments, Awaitable[Result]]: ...
-
-
-@overload
-def with_async_retry(
-    policy: RetryPolicy = RetryPolicies.STANDARD_RETRY,
-) -> Callable[[Callable[Arguments, Awaitable[Result]]], Callable[Arguments, Awaitable[Result]]]: ...
-
-
-def with_async_retry(policy: RetryPolicy | Callable[..., Any] = RetryPolicies.STANDARD_RETRY) -> Any:
-    """As `with_retry`, for functions that are awaited."""
-    if not isinstance(policy, RetryPolicy):
-        return with_async_retry()(policy)
-    handler = RetryHandler(policy)
-
-    def decorate(fn: Callable[Arguments, Awaitable[Result]]) -> Callable[Arguments, Awaitable[Result]]:
-        @functools.wraps(fn)
-        async def retried(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-            return await handler.async_retry(fn, *args, **kwargs)
-
-        return retried
-
-    return decorate
-
-
-def _asked_wait(error: BaseException) -> float | None:
-    """The seconds that a server asked to wait (HTTP's Retry-After), where the error carries them."""
-    if not isinstance(error, DeploymentSystemError):
-        return None
-    asked: Any = error.context.extra.get("retry_after_seconds")
-    return float(asked) if isinstance(asked, int | float) and math.isfinite(asked) else None
+    def _attach_attempts(self, error: Exception) -> None:
+        error.__dict__["retry_attempts"] = self._failed
+        if isinstance(error, DeploymentSystemError):
+            error.with_context(
+                attempts=len(self._failed), failed_attempts=[item.description for item in self._failed]
+            )
