@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deployment_system.api.prefect_server import PrefectServer
-from deployment_system.api.stored_values import DEPLOYMENT_FIELDS, same_field, same_timing, stored_fields
+from deployment_system.api.stored_values import same_field, same_timing, stored_fields
 from deployment_system.error_handling import ErrorContext
 
 DEPLOYMENT = "prefect.deployment"
@@ -135,11 +135,12 @@ class FlowUndo:
 
 
 def parts_that_differ(one: State, other: State) -> set[str]:
-    """Names of the fields, labels and schedules that are not the same in both."""
+    """Names of the fields, labels and schedules that are not the same in both. Of the fields, those that
+    `one` speaks of: an intended state leaves out what the server fills in."""
     fields = {
         name
-        for name in DEPLOYMENT_FIELDS
-        if not same_field(name, one["fields"].get(name), other["fields"].get(name))
+        for name, value in one["fields"].items()
+        if not same_field(name, value, other["fields"].get(name))
     }
     first, second = _by_slug(one), _by_slug(other)
     schedules = {

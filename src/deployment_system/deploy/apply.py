@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+import httpx
+
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.api.stored_values import DEPLOYMENT_FIELDS
 from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment, Owner
@@ -23,6 +25,7 @@ from deployment_system.error_handling import (
     ErrorCodes,
     ErrorContext,
     PrefectAPIError,
+    attempts_of,
 )
 
 
@@ -137,9 +140,7 @@ class Applier:
         try:
             effect(change, context)
         except PrefectAPIError as error:
-            # An answer that says no means that nothing happened; no answer leaves it open.
-            refused = "status" in error.context.extra
-            if refused:
+            if _nothing_happened(error):
                 self.ledger.record(change, Outcome.FAILED if before is Outcome.NOT_STARTED else before)
             raise _told_for(change, error, context) from error
         self.ledger.record(change, outcome)
@@ -296,16 +297,7 @@ def _schedules_to_put(change: Change) -> list[dict[str, Any]]:
             body["active"] = False if pair.left_paused else body["active"]
             schedules.append(body)
     if change.actual is not None and not _desired(change).schedules_declared:
-        schedules.extend(
-            {
-                "slug": item.slug,
-                "schedule": dict(item.timing),
-                "active": item.active,
-                "parameters": dict(item.parameters),
-                "max_scheduled_runs": item.max_scheduled_runs,
-            }
-            for item in change.actual.schedules
-        )
+        schedules.extend(item.to_api() for item in change.actual.schedules)
     return schedules
 
 
@@ -324,6 +316,15 @@ def _needs_activation(change: Change) -> bool:
         desired = _desired(change)
         return not desired.paused and any(item.active for item in desired.schedules)
     return not change.adopted and any(not pair.in_sync for pair in change.schedules)
+
+
+def _nothing_happened(error: PrefectAPIError) -> bool:
+    """Whether it is certain that a write had no effect: it was refused at its first attempt, or never sent.
+    A server that broke down, and one whose first answer was lost, may have done it."""
+    if error.error_code == ErrorCodes.CIRCUIT_OPEN:
+        return not attempts_of(error)
+    status = error.context.extra.get("status")
+    return status is not None and httpx.codes.is_client_error(status) and not attempts_of(error)
 
 
 def _told_for(change: Change, error: PrefectAPIError, context: ErrorContext) -> DeploymentSystemError:

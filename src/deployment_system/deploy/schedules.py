@@ -61,6 +61,16 @@ class ActualSchedule:
             max_scheduled_runs=stored.get("max_scheduled_runs"),
         )
 
+    def to_api(self) -> dict[str, Any]:
+        """The body that makes it again."""
+        return {
+            "slug": self.slug,
+            "schedule": dict(self.timing),
+            "active": self.active,
+            "parameters": dict(self.parameters),
+            "max_scheduled_runs": self.max_scheduled_runs,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class SchedulePair:
