@@ -16,12 +16,16 @@ from scripts.browser import Page, browser_page, find_chromium
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "flows"
 SCHEDULES_AS_THE_UI_SAYS_THEM = {
-    "nightly-orders": ("At 05:00 AM",),
-    "warehouse-health": ("Hourly",),
-    "exchange-rates": ("At 08:15 AM, Monday through Friday", "At 12:00 PM, only on Saturday"),
-    "sales-report": (),
-    "customer-export": (),
+    "nightly-orders": {"nightly": "At 05:00 AM"},
+    "warehouse-health": {"hourly": "Hourly"},
+    "exchange-rates": {
+        "working-days": "At 08:15 AM, Monday through Friday",
+        "saturday": "At 12:00 PM, only on Saturday",
+    },
+    "sales-report": {},
+    "customer-export": {},
 }
+"""By slug: the list says when, the page of a deployment says which."""
 
 pytestmark = [
     pytest.mark.server,
@@ -36,28 +40,46 @@ def environment() -> str:
 
 
 @pytest.fixture(scope="module")
-def deployed(prefect_server: str, environment: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+def repository(environment: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example repository for this environment."""
+    copied = tmp_path_factory.mktemp("ui") / "flows"
+    shutil.copytree(EXAMPLE, copied)
+    configuration = copied / "deployment-config.yaml"
+    configuration.write_text(configuration.read_text().replace("development:", f"{environment}:"))
+    return copied
+
+
+def run(repository: Path, server: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """The command in the repository."""
+    return subprocess.run(
+        [sys.executable, "-m", "deployment_system.cli", *arguments],
+        cwd=repository,
+        env={**os.environ, "DEVELOPMENT_PREFECT_API_URL": server},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+
+
+@pytest.fixture(scope="module")
+def deployed(prefect_server: str, environment: str, repository: Path) -> str:
     """The example repository, deployed by the command; gives the address of the UI."""
     ui = prefect_server.removesuffix("/api")
     if "text/html" not in httpx.get(ui, follow_redirects=True).headers["content-type"]:
         pytest.skip("the server named by DEPLOYMENT_TEST_SERVER was started without its UI")
     pool = httpx.post(f"{prefect_server}/work_pools/", json={"name": "default-pool", "type": "process"})
     assert pool.status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT)
-    repository = tmp_path_factory.mktemp("ui") / "flows"
-    shutil.copytree(EXAMPLE, repository)
-    configuration = repository / "deployment-config.yaml"
-    configuration.write_text(configuration.read_text().replace("development:", f"{environment}:"))
-    finished = subprocess.run(
-        [sys.executable, "-m", "deployment_system.cli", "deploy", "--env", environment, "-o", "json"],
-        cwd=repository,
-        env={**os.environ, "DEVELOPMENT_PREFECT_API_URL": prefect_server},
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
+    finished = run(repository, prefect_server, "deploy", "--env", environment, "-o", "json")
     assert finished.returncode == 0, finished.stderr or finished.stdout
     assert json.loads(finished.stdout)["status"] == "deployed"
     return ui
+
+
+@pytest.fixture(scope="module")
+def links(repository: Path, prefect_server: str, environment: str, deployed: str) -> dict[str, str]:
+    """The links that `status` prints, by flow."""
+    shown = run(repository, prefect_server, "status", "--env", environment, "-o", "json")
+    return {item["flow"]: item["url"] for item in json.loads(shown.stdout)["deployments"]}
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +100,11 @@ def search_for(page: Page, words: str) -> None:
     page.wait_for_text(f"{len(SCHEDULES_AS_THE_UI_SAYS_THEM)} Deployments")
 
 
+def first(schedules: dict[str, str]) -> list[str]:
+    """What the list says of the first schedule; of none, nothing."""
+    return list(schedules.values())[:1]
+
+
 def rows_of(page: Page) -> dict[str, str]:
     """The text of each row of the list, by the deployment's name on its first line."""
     rows = page.evaluate("[...document.querySelectorAll('table tbody tr')].map(row => row.innerText.trim())")
@@ -87,13 +114,25 @@ def rows_of(page: Page) -> dict[str, str]:
 def test_the_ui_lists_each_deployment_by_name_with_its_schedule(
     deployed: str, environment: str, page: Page
 ) -> None:
-    """Every flow of the environment has a row, and the row says when it will run."""
+    """Every flow of the environment has a row, and the row says when it will run next; where there is no
+    room for all schedules, the UI counts the others."""
     page.open(f"{deployed}/deployments")
     search_for(page, environment)
-    texts = [text for schedules in SCHEDULES_AS_THE_UI_SAYS_THEM.values() for text in schedules]
-    page.wait_for_text(*texts)
+    page.wait_for_text(
+        *(words for schedules in SCHEDULES_AS_THE_UI_SAYS_THEM.values() for words in first(schedules))
+    )
     rows = rows_of(page)
     assert set(rows) == {f"{flow}-python-{environment}" for flow in SCHEDULES_AS_THE_UI_SAYS_THEM}
     for flow, schedules in SCHEDULES_AS_THE_UI_SAYS_THEM.items():
-        for schedule in schedules:
-            assert schedule in rows[f"{flow}-python-{environment}"]
+        for words in first(schedules):
+            assert words in rows[f"{flow}-python-{environment}"]
+
+
+def test_the_link_of_each_deployment_leads_to_its_page_with_all_its_schedules(
+    deployed: str, links: dict[str, str], page: Page
+) -> None:
+    """The links that `status` prints are where the UI shows what was declared."""
+    for flow, schedules in SCHEDULES_AS_THE_UI_SAYS_THEM.items():
+        assert links[flow].startswith(deployed)
+        page.open(links[flow])
+        page.wait_for_text(flow, *schedules)
