@@ -16,8 +16,9 @@ Item = TypeVar("Item")
 DEFAULT_CEILING = 4
 """More writers than this never paid in the measurements."""
 
-GROUP_PER_WRITER = 12
-"""Writes per writer before the pace is thought over: enough to average out one slow answer."""
+GROUP = 24
+"""Writes before the pace is thought over: a server on SQLite refuses one in fifteen, so that five groups of
+six tell it before a second writer is tried."""
 
 WORTHWHILE_GAIN = 1.1
 """One more writer has to bring this factor, else it only queues at the server."""
@@ -63,11 +64,11 @@ def run_paced(
     pace = Pace(ceiling=max(1, ceiling))
     start = 0
     while start < len(items):
-        group = items[start : start + GROUP_PER_WRITER * pace.writers]
+        group = items[start : start + GROUP]
         began, refused_before = clock(), refusals()
         yield from _run_group(group, action, pace.writers)
         took = clock() - began
-        if len(group) == GROUP_PER_WRITER * pace.writers and took > 0:
+        if len(group) == GROUP and took > 0:
             pace = pace.after(len(group) / took, refused=refusals() > refused_before)
         start += len(group)
 
