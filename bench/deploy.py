@@ -115,7 +115,7 @@ def deployed_on(server: FreshServer) -> list[dict[str, Any]]:
     while page := httpx.post(
         f"{server.url}/deployments/filter",
         json={"limit": 200, "offset": len(found), "sort": "NAME_ASC"},
-        timeout=60,
+        timeout=300,
     ).json():
         found += page
     return found
@@ -125,7 +125,7 @@ def measure(deploy: Deployer, root: Path, flows: int) -> Timing:
     """Deploys twice to a fresh server; raises where the server does not hold every flow afterwards."""
     with fresh_server() as server:
         pool = {"name": POOL, "type": "process"}
-        httpx.post(f"{server.url}/work_pools/", json=pool, timeout=60).raise_for_status()
+        httpx.post(f"{server.url}/work_pools/", json=pool, timeout=300).raise_for_status()
         before = len(server.requests())
         first = _seconds(deploy, server, root)
         between = len(server.requests())

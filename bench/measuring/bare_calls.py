@@ -54,7 +54,7 @@ def ask(client: httpx.Client, method: str, path: str, body: dict[str, Any]) -> A
 
 def call(url: str, bodies: list[dict[str, Any]]) -> None:
     """Makes each deployment; raises at the first answer that is not a success."""
-    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=300, trust_env=False) as client:
         for body in bodies:
             scheduled = bool(body["schedules"])
             flow_name = body["entrypoint"].rsplit(":", 1)[1].replace("_", "-")
