@@ -216,6 +216,18 @@ def test_another_server_in_the_shell_is_a_warning(repository: Repository) -> Non
     assert "SERVER_URL_DIFFERS" in [check["error_code"] for check in doctor.document["checks"]]
 
 
+def test_a_state_elsewhere_is_said_to_come_later(repository: Repository) -> None:
+    """What is configured and not done yet is never passed over in silence."""
+    finished = repository.run("validate", "-ojson", environ={"DEPLOYMENT_STATE_URL": "sqlite:///x"})
+    assert "COMMAND_NOT_AVAILABLE" in [item["error_code"] for item in finished.document["warnings"]]
+
+
+def test_a_machine_that_is_thrown_away_is_warned_of(repository: Repository) -> None:
+    """In CI, the state folder goes with the machine."""
+    finished = repository.run("validate", "-ojson", environ={"CI": "true"})
+    assert "STATE_NOT_KEPT" in [item["error_code"] for item in finished.document["warnings"]]
+
+
 def test_nothing_found_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     """An empty folder: exit 3, status `invalid`."""
     finished = Repository(tmp_path).run("deploy", "-o", "json")

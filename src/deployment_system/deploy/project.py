@@ -85,7 +85,7 @@ def open_project(
         *loaded.warnings,
         *server.warnings,
         *(prefect_project.warnings if prefect_project else ()),
-        *_state_warnings(loaded.configuration, environ),
+        *_state_warnings(loaded.configuration, loaded.document.place(("state_url",)), environ),
     )
     return Project(
         root=root,
@@ -109,9 +109,19 @@ def _fatal(prefect_project: PrefectProject) -> tuple[DeploymentSystemError, ...]
 
 
 def _state_warnings(
-    configuration: Configuration, environ: Mapping[str, str]
+    configuration: Configuration, place: ErrorContext, environ: Mapping[str, str]
 ) -> tuple[DeploymentSystemError, ...]:
-    if configuration.state_url is not None or environ.get("CI", "").lower() not in ("1", "true", "yes"):
+    elsewhere = configuration.state_url or environ.get("DEPLOYMENT_STATE_URL")
+    if elsewhere:
+        return (
+            DeploymentError(
+                f"the state in a database comes with a later version: this one keeps it in {FOLDER_NAME}/",
+                error_code=ErrorCodes.COMMAND_NOT_AVAILABLE,
+                severity=ErrorSeverity.MEDIUM,
+                context=place if configuration.state_url else ErrorContext(operation="DEPLOYMENT_STATE_URL"),
+            ),
+        )
+    if environ.get("CI", "").lower() not in ("1", "true", "yes"):
         return ()
     return (
         DeploymentError(
