@@ -147,7 +147,7 @@ def test_a_plan_that_somebody_runs_cannot_be_undone_by_another(store: Store) -> 
     """Only after its owner is gone."""
     plan, lock = store.journal.begin("running", ME)
     with pytest.raises(DeploymentSystemError) as raised:
-        store.journal.start_undo(plan.plan_id, ME, None, None)
+        store.journal.start_undo(plan.plan_id, replace(ME, pid=1), None, None)
     assert code_of(raised) == ErrorCodes.LOCK_HELD
     assert store.journal.runner(plan.plan_id) == lock
     store.locks.release(lock)

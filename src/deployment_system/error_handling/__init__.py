@@ -1,5 +1,8 @@
 """Typed errors with context and remedy, and what is done about them. Usable without Prefect and Docker."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from deployment_system.error_handling.code_registry import REGISTRY
 from deployment_system.error_handling.error_codes import (
     CodeEntry,
@@ -32,6 +35,34 @@ from deployment_system.error_handling.retry_handler import (
     with_retry,
 )
 
+if TYPE_CHECKING:
+    from deployment_system.error_handling.rollback_manager import Intent, RollbackManager
+    from deployment_system.error_handling.rollback_plans import OperationStatus, OperationType, RollbackPlan
+    from deployment_system.error_handling.undo import UndoFunction, UndoHandler, UndoHandlers
+    from deployment_system.error_handling.undo_files import FileHandler, file_reference, file_state
+
+# Imported when first asked for: most commands may raise errors, few begin a transaction.
+_LATER = {
+    "FileHandler": "undo_files",
+    "Intent": "rollback_manager",
+    "OperationStatus": "rollback_plans",
+    "OperationType": "rollback_plans",
+    "RollbackManager": "rollback_manager",
+    "RollbackPlan": "rollback_plans",
+    "UndoFunction": "undo",
+    "UndoHandler": "undo",
+    "UndoHandlers": "undo",
+    "file_reference": "undo_files",
+    "file_state": "undo_files",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+
+
 __all__ = [
     "REGISTRY",
     "Attempt",
@@ -45,7 +76,11 @@ __all__ = [
     "ErrorCodes",
     "ErrorContext",
     "ErrorSeverity",
+    "FileHandler",
     "FlowDiscoveryError",
+    "Intent",
+    "OperationStatus",
+    "OperationType",
     "PrefectAPIError",
     "RecoveryError",
     "Remedy",
@@ -53,9 +88,16 @@ __all__ = [
     "RetryPolicies",
     "RetryPolicy",
     "RetryStrategy",
+    "RollbackManager",
+    "RollbackPlan",
+    "UndoFunction",
+    "UndoHandler",
+    "UndoHandlers",
     "ValidationError",
     "explain_code",
     "explain_text",
+    "file_reference",
+    "file_state",
     "format_user_error",
     "no_sleep",
     "with_async_retry",

@@ -10,7 +10,13 @@ from deployment_system.error_handling.store.locks import Lock, Locks
 from deployment_system.error_handling.store.notes import Notes
 from deployment_system.error_handling.store.opening import Store, open_store
 from deployment_system.error_handling.store.owner import Owner
-from deployment_system.error_handling.store.records import Mark, OperationRecord, PlanRecord, State
+from deployment_system.error_handling.store.records import (
+    Mark,
+    OperationRecord,
+    OperationStatus,
+    PlanRecord,
+    State,
+)
 
 __all__ = [
     "Journal",
@@ -19,6 +25,7 @@ __all__ = [
     "Mark",
     "Notes",
     "OperationRecord",
+    "OperationStatus",
     "Owner",
     "PlanRecord",
     "State",

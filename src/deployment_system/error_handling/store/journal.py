@@ -5,10 +5,10 @@ lock: a process that was believed dead and wakes up cannot add to what another o
 """
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 from deployment_system.error_handling.error_codes import ErrorCodes
 from deployment_system.error_handling.error_types import ErrorContext, RecoveryError
@@ -19,7 +19,13 @@ from deployment_system.error_handling.store.encoding import Blobs, as_text, blob
 from deployment_system.error_handling.store.failures import damaged, lock_held, lock_lost
 from deployment_system.error_handling.store.locks import Lock, read_lock, remove_lock, take_lock
 from deployment_system.error_handling.store.owner import Owner
-from deployment_system.error_handling.store.records import Mark, OperationRecord, OperationStatus, PlanRecord
+from deployment_system.error_handling.store.records import (
+    Mark,
+    OperationRecord,
+    OperationStatus,
+    PlanRecord,
+    State,
+)
 
 _SETTLED = (OperationStatus.COMPLETED, OperationStatus.ROLLED_BACK)
 
@@ -43,7 +49,7 @@ class Journal:
         was neither committed nor rolled back."""
         created = datetime.now(UTC)
         plan = PlanRecord(
-            plan_id=f"rollback_{created:%Y%m%d_%H%M%S}_{uuid4().hex[:8]}",
+            plan_id=f"rollback_{created:%Y%m%d_%H%M%S}_{secrets.token_hex(4)}",
             description=valid_text(description).replace("\0", ""),
             scope=scope,
             status=OperationStatus.PENDING,
@@ -61,14 +67,19 @@ class Journal:
             writing.execute(rows.INSERT_PLAN, rows.plan_values(plan))
         return plan, lock
 
-    def append(self, lock: Lock, operations: Sequence[OperationRecord]) -> None:
-        """Writes a group of intents, all or none. Only when this has returned may they be done."""
+    def append(self, lock: Lock, operations: Sequence[OperationRecord], done: Iterable[int] = ()) -> None:
+        """Writes a group of intents, all or none. Only when this has returned may they be done. `done`:
+        the numbers of earlier operations of the plan that are known to have been done."""
         blobs: Blobs = {}
         values = [rows.operation_values(operation, blobs) for operation in operations]
+        plan_id = operations[0].plan_id
+        marks = [(OperationStatus.COMPLETED.value, plan_id, sequence) for sequence in done]
         with self._database.write() as writing:
             self._see_that_held(writing, lock)
-            self._put_blobs(writing, operations[0].plan_id, blobs)
+            self._put_blobs(writing, plan_id, blobs)
             writing.execute_many(rows.INSERT_OPERATION, values)
+            if marks:
+                writing.execute_many(rows.MARK_DONE, marks)
 
     def mark(self, lock: Lock, plan_id: str, marks: Iterable[Mark]) -> None:
         """Says what became of operations, in one write."""
@@ -79,17 +90,14 @@ class Journal:
             self._put_blobs(writing, plan_id, blobs)
             writing.execute_many(rows.UPDATE_OPERATION, values)
 
-    def complete(self, lock: Lock, plan_id: str, sequence: int, after: Any, *, after_known: bool) -> None:
-        """Says that an operation was done, and what it made."""
+    def record_after(self, lock: Lock, plan_id: str, sequence: int, after: State | None) -> None:
+        """Says what an operation made, when that was not known before."""
         blobs: Blobs = {}
-        text = as_text(after, blobs) if after_known else None
+        text = None if after is None else as_text(after, blobs)
         with self._database.write() as writing:
             self._see_that_held(writing, lock)
             self._put_blobs(writing, plan_id, blobs)
-            writing.execute(
-                rows.COMPLETE_OPERATION,
-                (OperationStatus.COMPLETED, text, int(after_known), plan_id, sequence),
-            )
+            writing.execute(rows.RECORD_AFTER, (text, plan_id, sequence))
 
     def start_undo(
         self, plan_id: str, owner: Owner, held: Lock | None, error: Mapping[str, Any] | None
@@ -97,22 +105,32 @@ class Journal:
         """Takes a plan to be rolled back: from now on nothing can be added to it, and nobody else can roll
         it back. `held` is the lock of who runs it already. The first error that is given stays.
 
-        Raises LOCK_HELD when somebody who is alive runs it.
+        Raises LOCK_HELD when another process that is alive runs it.
         """
         now = self._database.now()
         with self._database.write(alone=True) as writing:
             plan = self._plan(writing.rows(rows.PLAN, (plan_id,)), plan_id)
             if held is not None:
                 self._see_that_held(writing, held)
-            lock = held or _taken(writing, plan, owner, now)
+            lock = held or _taken(writing, plan, owner, now, from_myself=True)
             first = plan.error or error
             text = None if first is None else json.dumps(first)
             writing.execute(rows.START_UNDO, (OperationStatus.PENDING, text, plan_id))
         return self.plan(plan_id), lock
 
+    def commit(self, lock: Lock, plan_id: str) -> None:
+        """Commits: one durable write, after which everything counts as done."""
+        with self._database.write() as writing:
+            self._see_that_held(writing, lock)
+            writing.execute(
+                rows.COMPLETE_PENDING, (OperationStatus.COMPLETED, plan_id, OperationStatus.PENDING)
+            )
+            finished = datetime.now(UTC).isoformat()
+            writing.execute(rows.FINISH_PLAN, (OperationStatus.COMPLETED, finished, plan_id))
+            remove_lock(writing, lock.name, lock.token)
+
     def finish(self, lock: Lock, plan_id: str, status: OperationStatus, marks: Iterable[Mark] = ()) -> None:
-        """Commits a plan or ends its roll back, with the last marks, in one durable write, and gives its
-        lock back."""
+        """Ends a roll back, with the last marks, in one durable write, and gives the plan's lock back."""
         blobs: Blobs = {}
         values = [rows.mark_values(plan_id, mark, blobs) for mark in marks]
         with self._database.write() as writing:
@@ -204,8 +222,16 @@ def _lock_name(plan_id: str) -> str:
     return f"plan/{plan_id}"
 
 
-def _taken(writing: Transaction, plan: PlanRecord, owner: Owner, now: float) -> Lock:
-    lock, held = take_lock(writing, _lock_name(plan.plan_id), owner, plan.description, now)
+def _taken(
+    writing: Transaction, plan: PlanRecord, owner: Owner, now: float, *, from_myself: bool = False
+) -> Lock:
+    """The plan's lock; `from_myself`: also when this very process has it, through a manager that it no
+    longer uses and whose later writes are refused."""
+    name = _lock_name(plan.plan_id)
+    mine = read_lock(writing, name) if from_myself else None
+    if mine and mine.owner == owner:
+        remove_lock(writing, name, mine.token)
+    lock, held = take_lock(writing, name, owner, plan.description, now)
     if lock is None:
         assert held is not None  # noqa: S101 - take_lock gives one or the other
         raise lock_held(held.name, held.owner, held.acquired_at, held.purpose, held.manual)

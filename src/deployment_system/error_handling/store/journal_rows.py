@@ -36,8 +36,9 @@ INSERT_OPERATION = """INSERT INTO operations
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 UPDATE_OPERATION = """UPDATE operations SET status = ?, error = ?, found_state = ?, undo_started = ?
     WHERE plan_id = ? AND sequence = ?"""
-COMPLETE_OPERATION = """UPDATE operations SET status = ?, after_state = ?, after_known = ?
-    WHERE plan_id = ? AND sequence = ?"""
+MARK_DONE = "UPDATE operations SET status = ? WHERE plan_id = ? AND sequence = ?"
+COMPLETE_PENDING = "UPDATE operations SET status = ? WHERE plan_id = ? AND status = ?"
+RECORD_AFTER = "UPDATE operations SET after_state = ?, after_known = 1 WHERE plan_id = ? AND sequence = ?"
 OPERATIONS = """SELECT plan_id, sequence, group_number, operation_type, kind, reference, before_state,
     after_state, after_known, description, status, error, found_state, undo_started
     FROM operations WHERE plan_id = ? ORDER BY sequence"""

@@ -6,11 +6,11 @@ lock that a person took on purpose stays until it is released.
 """
 
 import json
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import uuid4
 
 from deployment_system.error_handling.store.database import Database, Row, Transaction
 from deployment_system.error_handling.store.failures import lock_held, lock_lost
@@ -140,7 +140,7 @@ def take_lock(
         return None, held
     if held:
         remove_lock(writing, name, held.token)
-    token, acquired = uuid4().hex, datetime.now(UTC)
+    token, acquired = secrets.token_hex(16), datetime.now(UTC)
     gone = held.owner if held else None
     lock = Lock(name, token, owner, purpose, manual, acquired, now + LEASE_SECONDS, gone)
     writing.execute(

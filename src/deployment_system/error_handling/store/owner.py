@@ -1,9 +1,8 @@
 """Who holds a lock or runs a plan: one process, told apart from any other that had its number."""
 
 import functools
-import getpass
 import os
-import socket
+import pwd
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -59,7 +58,7 @@ class Owner:
 
 @functools.cache
 def _this_system() -> tuple[str, str, str, str]:
-    return socket.gethostname(), _text_of(Path("/proc/sys/kernel/random/boot_id")), _namespace(), _user()
+    return os.uname().nodename, _text_of(Path("/proc/sys/kernel/random/boot_id")), _namespace(), _user()
 
 
 def _text_of(file: Path) -> str:
@@ -78,9 +77,9 @@ def _namespace() -> str:
 
 def _user() -> str:
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())  # a container's user often has no name
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())  # a container's user often has no name
 
 
 def _start_of(pid: int) -> str | None:
