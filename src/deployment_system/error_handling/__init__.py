@@ -1,5 +1,8 @@
 """Typed errors with context and remedy, and what is done about them. Usable without Prefect and Docker."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from deployment_system.error_handling.circuit_breaker import (
     CircuitBreaker,
     CircuitPolicy,
@@ -38,6 +41,34 @@ from deployment_system.error_handling.retry_decorators import with_async_retry, 
 from deployment_system.error_handling.retry_handler import NOT_THERE, LookUpFirst, RetryHandler, no_sleep
 from deployment_system.error_handling.retry_policy import RetryPolicies, RetryPolicy, RetryStrategy
 
+if TYPE_CHECKING:
+    from deployment_system.error_handling.rollback_manager import Intent, RollbackManager
+    from deployment_system.error_handling.rollback_plans import OperationStatus, OperationType, RollbackPlan
+    from deployment_system.error_handling.undo import UndoFunction, UndoHandler, UndoHandlers
+    from deployment_system.error_handling.undo_files import FileHandler, file_reference, file_state
+
+# Imported when first asked for: most commands may raise errors, few begin a transaction.
+_LATER = {
+    "FileHandler": "undo_files",
+    "Intent": "rollback_manager",
+    "OperationStatus": "rollback_plans",
+    "OperationType": "rollback_plans",
+    "RollbackManager": "rollback_manager",
+    "RollbackPlan": "rollback_plans",
+    "UndoFunction": "undo",
+    "UndoHandler": "undo",
+    "UndoHandlers": "undo",
+    "file_reference": "undo_files",
+    "file_state": "undo_files",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+
+
 __all__ = [
     "NOT_THERE",
     "REGISTRY",
@@ -56,9 +87,13 @@ __all__ = [
     "ErrorContext",
     "ErrorSeverity",
     "FailedAttempt",
+    "FileHandler",
     "FlowDiscoveryError",
+    "Intent",
     "LookUpFirst",
     "OpenCircuit",
+    "OperationStatus",
+    "OperationType",
     "PrefectAPIError",
     "RecoveryError",
     "Remedy",
@@ -68,10 +103,17 @@ __all__ = [
     "RetryPolicies",
     "RetryPolicy",
     "RetryStrategy",
+    "RollbackManager",
+    "RollbackPlan",
+    "UndoFunction",
+    "UndoHandler",
+    "UndoHandlers",
     "ValidationError",
     "attempts_of",
     "explain_code",
     "explain_text",
+    "file_reference",
+    "file_state",
     "format_user_error",
     "log_attempts",
     "no_sleep",

@@ -12,6 +12,7 @@ from deployment_system.error_handling.codes_deployment import DEPLOYMENT_ENTRIES
 from deployment_system.error_handling.codes_discovery import DISCOVERY_ENTRIES
 from deployment_system.error_handling.codes_servers import SERVER_ENTRIES
 from deployment_system.error_handling.codes_system import SYSTEM_ENTRIES
+from deployment_system.error_handling.codes_transactions import TRANSACTION_ENTRIES
 from deployment_system.error_handling.codes_validation import VALIDATION_ENTRIES
 from deployment_system.error_handling.error_codes import CodeEntry, ErrorCodes
 
@@ -25,6 +26,7 @@ REGISTRY: Mapping[ErrorCodes, CodeEntry] = MappingProxyType(
             *SERVER_ENTRIES,
             *DEPLOYMENT_ENTRIES,
             *SYSTEM_ENTRIES,
+            *TRANSACTION_ENTRIES,
         )
     }
 )

@@ -160,9 +160,23 @@ class ErrorCodes(StrEnum):
     PLAN_OUTDATED = auto()
     # state and files
     STATE_UNUSABLE = auto()
+    STATE_DAMAGED = auto()
+    STATE_FULL = auto()
+    STATE_BUSY = auto()
+    STATE_TOO_NEW = auto()
     STATE_NOT_KEPT = auto()
     CACHE_DAMAGED = auto()
     OUTPUT_NOT_WRITTEN = auto()
+    # transactions
+    LOCK_HELD = auto()
+    LOCK_LOST = auto()
+    PLAN_NOT_FOUND = auto()
+    PLAN_UNFINISHED = auto()
+    TRANSACTION_MISUSED = auto()
+    UNDO_CONFLICT = auto()
+    UNDO_FAILED = auto()
+    UNDO_NOT_VERIFIED = auto()
+    UNDO_HANDLER_UNKNOWN = auto()
     # the command itself
     USAGE_INVALID = auto()
     COMMAND_NOT_AVAILABLE = auto()

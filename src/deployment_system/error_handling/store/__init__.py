@@ -1,0 +1,34 @@
+"""The durable state under transactions: journal, locks and notes, in SQLite or in PostgreSQL.
+
+`open_store` opens it by its address. Everything that a call wrote is on the disk when the call returns,
+and either all of it is or nothing. What goes wrong is a `RecoveryError` with one of the codes
+STATE_UNUSABLE, STATE_DAMAGED, STATE_FULL, STATE_BUSY (which may pass by itself) and STATE_TOO_NEW.
+"""
+
+from deployment_system.error_handling.store.journal import Journal
+from deployment_system.error_handling.store.locks import Lock, Locks
+from deployment_system.error_handling.store.notes import Notes
+from deployment_system.error_handling.store.opening import Store, open_store
+from deployment_system.error_handling.store.owner import Owner
+from deployment_system.error_handling.store.records import (
+    Mark,
+    OperationRecord,
+    OperationStatus,
+    PlanRecord,
+    State,
+)
+
+__all__ = [
+    "Journal",
+    "Lock",
+    "Locks",
+    "Mark",
+    "Notes",
+    "OperationRecord",
+    "OperationStatus",
+    "Owner",
+    "PlanRecord",
+    "State",
+    "Store",
+    "open_store",
+]

@@ -1,0 +1,50 @@
+"""Small durable values by scope and key, such as what was declared or refused in an environment."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from deployment_system.error_handling.store.database import Database
+from deployment_system.error_handling.store.failures import damaged
+
+
+class Notes:
+    """JSON values. A note is replaced whole; the last one to write wins."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, scope: str, key: str) -> Any:
+        """The value; None where there is none."""
+        found = self._database.rows(
+            "SELECT content FROM notes WHERE scope = ? AND note_key = ?", (scope, key)
+        )
+        return self._value(found[0][0]) if found else None
+
+    def all(self, scope: str) -> dict[str, Any]:
+        """Every note of a scope by its key."""
+        found = self._database.rows(
+            "SELECT note_key, content FROM notes WHERE scope = ? ORDER BY note_key", (scope,)
+        )
+        return {key: self._value(content) for key, content in found}
+
+    def put(self, scope: str, key: str, value: Any) -> None:
+        """Writes the value durably."""
+        with self._database.write() as writing:
+            writing.execute(
+                "INSERT INTO notes (scope, note_key, content, written_at) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (scope, note_key) "
+                "DO UPDATE SET content = excluded.content, written_at = excluded.written_at",
+                (scope, key, json.dumps(value), datetime.now(UTC).isoformat()),
+            )
+
+    def delete(self, scope: str, key: str) -> bool:
+        """Removes the value; whether there was one."""
+        with self._database.write() as writing:
+            return writing.execute("DELETE FROM notes WHERE scope = ? AND note_key = ?", (scope, key)) > 0
+
+    def _value(self, content: str) -> Any:
+        try:
+            return json.loads(content)
+        except ValueError as error:
+            raise damaged(self._database.place, "a note is no JSON", error) from error
