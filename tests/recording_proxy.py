@@ -4,6 +4,7 @@ The server behind it is real, and so are its answers; only the way is ours to br
 """
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ class Fault:
 
     method: str
     path: str
-    """Part of the request's path."""
+    """A regular expression that is searched in the request's path."""
     status: int | None = None
     """Answer this instead of asking the server."""
     body: str = "{}"
@@ -59,7 +60,7 @@ class Fault:
 
     def strikes(self, method: str, path: str) -> bool:
         """Counts a match, and says whether this one fails."""
-        if method != self.method or self.path not in path:
+        if method != self.method or not re.search(self.path, path):
             return False
         self.matched += 1
         return self.after < self.matched <= self.after + self.times

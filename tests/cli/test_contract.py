@@ -18,7 +18,7 @@ COMMANDS = [
     *("discover", "validate", "plan", "deploy", "status", "clean", "build", "doctor", "up", "down", "init"),
     *("explain", "error", "recovery", "serve", "completion"),
 ]
-LATER = ("build", "error summary", "error list", "recovery list", "recovery execute --auto-execute", "serve")
+LATER = ("build", "error summary", "error list", "serve")
 
 
 @pytest.fixture
@@ -214,12 +214,6 @@ def test_another_server_in_the_shell_is_a_warning(repository: Repository) -> Non
     assert f"server {NOWHERE} (configuration)" in finished.errors
     doctor = repository.run("doctor", "-o", "json", environ={"PREFECT_API_URL": "http://127.0.0.1:10/api"})
     assert "SERVER_URL_DIFFERS" in [check["error_code"] for check in doctor.document["checks"]]
-
-
-def test_a_state_elsewhere_is_said_to_come_later(repository: Repository) -> None:
-    """What is configured and not done yet is never passed over in silence."""
-    finished = repository.run("validate", "-ojson", environ={"DEPLOYMENT_STATE_URL": "sqlite:///x"})
-    assert "COMMAND_NOT_AVAILABLE" in [item["error_code"] for item in finished.document["warnings"]]
 
 
 def test_a_machine_that_is_thrown_away_is_warned_of(repository: Repository) -> None:

@@ -10,6 +10,9 @@ import pytest
 from tests.deploy.conftest import Workspace
 from tests.recording_proxy import Fault, RecordingProxy
 
+CREATE = "^/api/deployments/$"
+"""The path that deployments are posted to."""
+
 
 @pytest.fixture
 def three_flows(workspace: Workspace) -> Workspace:
@@ -105,26 +108,25 @@ def test_a_work_pool_of_another_type_is_refused(three_flows: Workspace) -> None:
 def test_a_refusal_in_the_middle_stops_and_says_what_is_there(
     three_flows: Workspace, proxy: RecordingProxy
 ) -> None:
-    """Exit 4: one deployment is on the server, the report names it, and the next run does the rest."""
-    proxy.faults.append(Fault("POST", "/deployments/", status=422, after=1 + 1, times=1))
-    proxy.faults[0].path = "/api/deployments/"
-    proxy.faults.insert(0, Fault("POST", "/deployments/filter", times=0))
+    """Exit 1: what was made is removed again, and the same content is refused until it changes."""
+    proxy.faults.append(Fault("POST", CREATE, status=422, after=1, times=1))
     result = three_flows.deploy()
-    assert (result.status, result.document["status"]) == (4, "rollback_incomplete")
-    assert result.codes[0] == "DEPLOYMENT_CREATE_FAILED"
-    stored = three_flows.stored()
-    outcomes = {item["name"]: item["outcome"] for item in result.document["changes"]}
-    assert {name for name, outcome in outcomes.items() if outcome in ("done", "applied")} == set(stored)
-    assert 0 < len(stored) < 3
+    assert (result.status, result.document["status"]) == (1, "rolled_back")
+    assert result.codes == ["DEPLOYMENT_CREATE_FAILED"]
+    outcomes = [item["outcome"] for item in result.document["changes"]]
+    assert outcomes == ["rolled_back", "rolled_back", "not_started"]
+    assert three_flows.stored() == {}
     proxy.forget()
-    assert three_flows.deploy().status == 0
+    again = three_flows.deploy()
+    assert (again.status, again.codes) == (3, ["DEPLOYMENT_CONTENT_REFUSED"])
+    assert proxy.writes == []
+    assert three_flows.deploy("--force").status == 0
     assert len(three_flows.stored()) == 3
 
 
 def test_an_answer_that_is_lost_is_asked_again(three_flows: Workspace, proxy: RecordingProxy) -> None:
     """POST of a deployment may be repeated: the server knows it by its name."""
-    proxy.faults.append(Fault("POST", "/api/deployments/", drop_after=True, after=1, times=1))
-    proxy.faults.insert(0, Fault("POST", "/deployments/filter", times=0))
+    proxy.faults.append(Fault("POST", CREATE, drop_after=True, after=1, times=1))
     assert three_flows.deploy().status == 0
     assert len(three_flows.stored()) == 3
 
@@ -138,22 +140,30 @@ def test_a_busy_server_is_asked_again_after_the_time_it_says(
     assert three_flows.deploy().status == 0
 
 
-def test_a_lost_connection_in_the_middle_is_told_with_what_is_unknown(
+def test_a_server_that_goes_away_in_the_middle_is_put_right_by_the_next_run(
     three_flows: Workspace, proxy: RecordingProxy
 ) -> None:
-    """What was sent without an answer may or may not be there, and the report says that."""
+    """Exit 4, as nothing can be put back now; the journal knows what is open, and the next deployment
+    settles it first."""
 
     def go_away() -> None:
-        proxy.faults.insert(0, Fault("POST", "/api/", drop_before=True))
-        proxy.faults.insert(0, Fault("PATCH", "/api/", drop_before=True))
+        for method in ("GET", "POST", "PATCH", "DELETE"):
+            proxy.faults.insert(0, Fault(method, "/api/", drop_before=True))
 
-    proxy.faults.append(Fault("POST", "/deployments/filter", times=0))
-    proxy.faults.append(Fault("POST", "/api/deployments/", drop_after=True, after=1, then=go_away))
+    proxy.faults.append(Fault("POST", CREATE, drop_after=True, after=1, then=go_away))
     result = three_flows.deploy()
     assert (result.status, result.document["status"]) == (4, "rollback_incomplete")
-    outcomes = [item["outcome"] for item in result.document["changes"]]
-    assert outcomes.count("unknown") == 1
-    assert "may or may not be" in result.document["errors"][-1]["message"]
+    assert "recovery execute" in str(result.document["errors"][-1]["remediation"])
+    assert len(three_flows.stored()) == 2
+    proxy.forget()
+    (plan,) = three_flows.run("recovery", "list", "-ojson").document["plans"]
+    assert plan["status"] != "completed"
+    assert three_flows.run("recovery", "execute", "-ojson").document["status"] == "planned"
+    assert len(three_flows.stored()) == 2
+    recovered = three_flows.run("recovery", "execute", "--auto-execute", "-ojson")
+    assert (recovered.status, recovered.document["status"]) == (0, "rolled_back")
+    assert three_flows.stored() == {}
+    assert three_flows.deploy().status == 0
 
 
 def test_what_the_server_stores_otherwise_is_found_before_it_is_activated(
@@ -168,12 +178,16 @@ def test_what_the_server_stores_otherwise_is_found_before_it_is_activated(
                 f"{three_flows.server_url}/deployments/{stored['id']}", json={"tags": ["x"]}, timeout=60
             )
 
-    # The second question for deployments is the one that reads back.
-    proxy.faults.append(Fault("POST", "/deployments/filter", after=1, times=1, then=change_it))
-    proxy.faults[0].drop_before = False
+    def wait_for_the_reading_back() -> None:
+        proxy.faults.append(Fault("POST", "/deployments/filter", times=1, then=change_it))
+
+    proxy.faults.append(Fault("POST", CREATE, after=2, times=1, then=wait_for_the_reading_back))
     result = three_flows.deploy()
-    assert (result.status, result.codes[0]) == (4, "DEPLOYMENT_VERIFICATION_FAILED")
+    assert result.status == 4
+    assert result.codes[0] == "DEPLOYMENT_VERIFICATION_FAILED"
     assert "tags" in result.document["errors"][0]["message"]
+    # Somebody changed them after we made them: what is not ours to remove stays, and is reported.
+    assert {item["outcome"] for item in result.document["changes"]} == {"conflict"}
     assert three_flows.stored_one("first")["paused"] is True
 
 
@@ -196,19 +210,64 @@ def test_interrupted_before_the_first_write_changes_nothing(
     assert proxy.writes == []
 
 
-def test_interrupted_in_the_middle_says_what_is_there(three_flows: Workspace, proxy: RecordingProxy) -> None:
-    """What was done stays, is named, and the next run does the rest."""
-    proxy.faults.append(Fault("POST", "/deployments/filter", times=0))
-    proxy.faults.append(Fault("POST", "/api/deployments/", delay_seconds=15, after=1))
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_in_the_middle_everything_is_put_back(
+    three_flows: Workspace, proxy: RecordingProxy, sent: signal.Signals, status: int
+) -> None:
+    """Also what the server had taken without an answer yet."""
+    proxy.faults.append(Fault("POST", CREATE, delay_seconds=5, after=1))
     running = three_flows.start("deploy", "-o", "json")
     wait_for(lambda: sum(seen.path == "/api/deployments/" for seen in proxy.seen) >= 1)
     time.sleep(0.5)
-    running.send_signal(signal.SIGINT)
-    output, errors = running.communicate(timeout=15)
-    assert running.returncode == 4, errors
-    assert "rollback_incomplete" in output
+    running.send_signal(sent)
+    output, errors = running.communicate(timeout=30)
+    assert running.returncode == status, errors + output
+    assert '"status": "interrupted"' in output
+    time.sleep(5)
     proxy.forget()
     assert three_flows.deploy().status == 0
+
+
+def test_killed_in_the_middle_the_next_one_puts_it_back(
+    three_flows: Workspace, proxy: RecordingProxy
+) -> None:
+    """SIGKILL: nobody could clean up; the journal was durable before each effect."""
+    proxy.faults.append(Fault("POST", CREATE, delay_seconds=20, after=2))
+    running = three_flows.start("deploy", "-o", "json")
+    wait_for(lambda: sum(seen.path == "/api/deployments/" for seen in proxy.seen) >= 2)
+    time.sleep(0.5)
+    running.kill()
+    running.communicate()
+    assert len(three_flows.stored()) == 2
+    proxy.forget()
+    recovered = three_flows.run("recovery", "execute", "--auto-execute", "-ojson")
+    assert (recovered.status, recovered.document["status"]) == (0, "rolled_back")
+    assert three_flows.stored() == {}
+
+
+def test_two_deployers_at_once_exclude_each_other(three_flows: Workspace, proxy: RecordingProxy) -> None:
+    """The second exits 5 at once, or waits as long as it is told."""
+    proxy.faults.append(Fault("POST", CREATE, delay_seconds=3, times=1))
+    running = three_flows.start("deploy", "-o", "json")
+    wait_for(lambda: any(seen.path == "/api/flows/" for seen in proxy.seen))
+    locked = three_flows.deploy()
+    assert (locked.status, locked.document["status"], locked.codes) == (5, "locked", ["LOCK_HELD"])
+    waited = three_flows.deploy("--wait", "60")
+    assert (waited.status, waited.document["status"]) == (0, "unchanged")
+    running.communicate(timeout=30)
+    assert running.returncode == 0
+
+
+def test_a_deployment_that_went_well_can_be_taken_back(three_flows: Workspace) -> None:
+    """With its plan's id, until the plan is cleaned up."""
+    plan_id = three_flows.deploy().document["plan_id"]
+    assert len(three_flows.stored()) == 3
+    shown = three_flows.run("recovery", "details", plan_id, "-ojson").document["plans"][0]
+    assert (shown["status"], shown["environment"]) == ("completed", "development")
+    assert {item["operation_type"] for item in shown["operations"]} == {"flow_create", "deployment_create"}
+    assert three_flows.run("recovery", "execute", "--plan-id", plan_id, "--auto-execute").status == 0
+    assert three_flows.stored() == {}
+    assert three_flows.run("recovery", "cleanup", "--days", "0", "-ojson").document["removed"] >= 1
 
 
 def wait_for(happened: "object", seconds: float = 30.0) -> None:

@@ -8,14 +8,15 @@ from typing import Any
 
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.api.stored_values import same_field, same_timing, stored_fields
-from deployment_system.error_handling import ErrorContext
+from deployment_system.error_handling import ErrorContext, UndoHandler
 
 DEPLOYMENT = "prefect.deployment"
 FLOW = "prefect.flow"
 
-State = dict[str, Any]
+State = Mapping[str, Any]
 Connect = Callable[[str], PrefectServer]
-"""From a server's URL to the server, with the credentials that this process has for it."""
+"""From a server's URL to the server, with the credentials that this process has for it. Whoever supplies it
+closes the server."""
 
 _OURS_TO_SEND = "prefect."
 """The server writes labels with this prefix itself, and refuses them from others."""
@@ -52,7 +53,7 @@ def deployment_state(stored: Mapping[str, Any]) -> State:
     }
 
 
-class DeploymentUndo:
+class DeploymentUndo(UndoHandler):
     """Deployments: every field, schedules with their slugs and pauses, labels, concurrency limit."""
 
     def __init__(self, connect: Connect) -> None:
@@ -60,8 +61,8 @@ class DeploymentUndo:
 
     def observe(self, reference: Mapping[str, Any]) -> State | None:
         """The deployment as the server has it."""
-        with self._connect(reference["server"]) as server:
-            stored = server.deployment_named(reference["flow"], reference["deployment"])
+        server = self._connect(reference["server"])
+        stored = server.deployment_named(reference["flow"], reference["deployment"])
         return None if stored is None else deployment_state(stored)
 
     def restore(self, reference: Mapping[str, Any], state: State | None, found: State | None) -> None:
@@ -69,26 +70,23 @@ class DeploymentUndo:
         context = ErrorContext(
             flow_name=reference["flow"], deployment_name=reference["deployment"], operation="roll back"
         )
-        with self._connect(reference["server"]) as server:
-            if state is None:
-                if found is not None:
-                    server.delete_deployment(found["id"], context)
-                return
-            flow_id = server.ensure_flow(reference["flow"])
-            body = {
-                **state["fields"],
-                "name": reference["deployment"],
-                "flow_id": flow_id,
-                "labels": state["labels"],
-                "schedules": state["schedules"],
-                "paused": state["paused"],
-            }
-            server.put_deployment(body, context)
+        server = self._connect(reference["server"])
+        if state is None:
+            if found is not None:
+                server.delete_deployment(found["id"], context)
+            return
+        body = {
+            **state["fields"],
+            "name": reference["deployment"],
+            "flow_id": server.ensure_flow(reference["flow"]),
+            "labels": state["labels"],
+            "schedules": state["schedules"],
+            "paused": state["paused"],
+        }
+        server.put_deployment(body, context)
 
-    def same(self, one: State | None, other: State | None) -> bool:
+    def same(self, one: State, other: State) -> bool:
         """Whether both say the same. The id says nothing: what was deleted comes back with another."""
-        if one is None or other is None:
-            return one is other
         return not parts_that_differ(one, other)
 
     def made_by(self, found: State | None, before: State | None, after: State | None) -> bool:
@@ -102,32 +100,28 @@ class DeploymentUndo:
         return changed.isdisjoint(parts_that_differ(after, found))
 
 
-class FlowUndo:
+class FlowUndo(UndoHandler):
     """Flows that a deployment made on its way."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
 
     def observe(self, reference: Mapping[str, Any]) -> State | None:
-        """The flow with its id, and whether anything needs it by now."""
-        with self._connect(reference["server"]) as server:
-            for flow in server.flows([reference["flow"]]):
-                return {"id": flow["id"], "used": server.flow_is_used(flow["id"])}
+        """The flow, as long as nothing needs it: one that has deployments or runs of others is no longer
+        ours to remove, and counts as gone."""
+        server = self._connect(reference["server"])
+        for flow in server.flows([reference["flow"]]):
+            if not server.flow_is_used(flow["id"]):
+                return {"id": flow["id"]}
         return None
 
     def restore(self, reference: Mapping[str, Any], state: State | None, found: State | None) -> None:
         """Deletes the flow, or makes it again."""
-        with self._connect(reference["server"]) as server:
-            if state is not None:
-                server.ensure_flow(reference["flow"])
-            elif found is not None:
-                server.delete_flow(
-                    found["id"], ErrorContext(flow_name=reference["flow"], operation="roll back")
-                )
-
-    def same(self, one: State | None, other: State | None) -> bool:
-        """A flow that somebody else uses by now is as good as gone: it is no longer ours to remove."""
-        return _removable(one) == _removable(other)
+        server = self._connect(reference["server"])
+        if state is not None:
+            server.ensure_flow(reference["flow"])
+        elif found is not None:
+            server.delete_flow(found["id"], ErrorContext(flow_name=reference["flow"], operation="roll back"))
 
     def made_by(self, found: State | None, before: State | None, after: State | None) -> bool:
         """A flow has nothing that somebody could change."""
@@ -168,10 +162,6 @@ def _by_slug(state: State) -> dict[str, Mapping[str, Any]]:
         str(item["slug"] or sorted((key, str(value)) for key, value in item["schedule"].items())): item
         for item in state["schedules"]
     }
-
-
-def _removable(state: State | None) -> bool:
-    return state is not None and not state["used"]
 
 
 def _sendable(labels: Mapping[str, Any]) -> dict[str, Any]:

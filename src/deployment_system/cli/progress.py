@@ -20,6 +20,7 @@ PHASES = {
     "verify": "reading back",
     "activate": "activating schedules",
     "delete": "deleting",
+    "roll back": "putting back what was changed",
 }
 
 

@@ -16,6 +16,7 @@ import httpx
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.api.stored_values import DEPLOYMENT_FIELDS
 from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment, Owner
+from deployment_system.deploy.intents import activation_intent, deletion_intent, flow_intents, put_intent
 from deployment_system.deploy.links import ui_url
 from deployment_system.deploy.pace import run_paced
 from deployment_system.deploy.plan import Action, Change, Memory, plan_deployment
@@ -24,7 +25,9 @@ from deployment_system.error_handling import (
     DeploymentSystemError,
     ErrorCodes,
     ErrorContext,
+    Intent,
     PrefectAPIError,
+    RollbackManager,
     attempts_of,
 )
 
@@ -50,6 +53,12 @@ class Outcome(StrEnum):
     APPLIED = "applied"
     """Made, but not yet active."""
     DONE = "done"
+    ROLLED_BACK = "rolled_back"
+    """It is as it was before."""
+    CONFLICT = "conflict"
+    """Somebody else changed it in between: it was left alone."""
+    NOT_ROLLED_BACK = "not_rolled_back"
+    """It could not be put back."""
 
 
 @dataclass
@@ -68,13 +77,6 @@ class Ledger:
         """The outcome of a change."""
         return self.outcomes.get((change.flow_name, change.name), Outcome.NOT_STARTED)
 
-    @property
-    def touched(self) -> bool:
-        """Whether the server may differ from what it was."""
-        return any(
-            outcome in (Outcome.APPLIED, Outcome.DONE, Outcome.UNKNOWN) for outcome in self.outcomes.values()
-        )
-
 
 @dataclass(frozen=True)
 class Applier:
@@ -84,6 +86,8 @@ class Applier:
     owner: Owner
     ledger: Ledger
     ceiling: int
+    journal: RollbackManager
+    """Each phase is written down, durably, before its first effect."""
     progress: Progress = no_progress
     flow_ids: dict[str, str] = field(default_factory=dict)
     deployment_ids: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -93,13 +97,20 @@ class Applier:
         puts = [change for change in changes if change.action in (Action.CREATE, Action.UPDATE)]
         to_activate = [change for change in puts if _needs_activation(change)]
         deletions = [change for change in changes if change.action is Action.DELETE]
+        # Flows before their deployments, so that they are removed after them.
+        self.journal.prepare(flow_intents(puts, self.flow_ids, self.server.url))
+        self.journal.prepare([self._put_intent(change) for change in puts])
         self._phase("apply", puts, self._put)
         if to_activate:
-            self._verify(puts, activated=False)
+            stored = self._verify(puts, activated=False)
+            self.journal.prepare(
+                [activation_intent(change, stored[change.key], self.server.url) for change in to_activate]
+            )
             self._phase("activate", to_activate, self._activate)
         self._verify(puts, activated=True)
         for change in puts:
             self.ledger.record(change, Outcome.DONE)
+        self.journal.prepare([deletion_intent(change, self.server.url) for change in deletions])
         self._phase("delete", deletions, self._delete)
         self._verify_gone(deletions)
 
@@ -116,6 +127,11 @@ class Applier:
         return {key[1]: ui_url(self.server.url, found) for key, found in self.deployment_ids.items()}
 
     # -- the effects of one change ---------------------------------------------------------------
+
+    def _put_intent(self, change: Change) -> Intent:
+        whole = _is_put_whole(change)
+        body = put_body(change, "", self.owner) if whole else patch_body(change)
+        return put_intent(change, body, self.server.url, whole=whole)
 
     def _put(self, change: Change) -> None:
         self._tracked(change, self._create_or_update, Outcome.APPLIED)
@@ -146,7 +162,7 @@ class Applier:
         self.ledger.record(change, outcome)
 
     def _create_or_update(self, change: Change, context: ErrorContext) -> None:
-        if change.action is Action.CREATE or change.adopted:
+        if _is_put_whole(change):
             self._put_whole(change, context)
             return
         if change.actual is None:
@@ -183,9 +199,10 @@ class Applier:
 
     # -- looking at what was made ----------------------------------------------------------------
 
-    def _verify(self, changes: Sequence[Change], *, activated: bool) -> None:
+    def _verify(self, changes: Sequence[Change], *, activated: bool) -> dict[tuple[str, str], Any]:
+        """What the server has stored, by `flow/deployment`. Raises DEPLOYMENT_VERIFICATION_FAILED."""
         if not changes:
-            return
+            return {}
         self.progress("verify", 0, len(changes), "")
         ids = {self.deployment_ids[(change.flow_name, change.name)]: change for change in changes}
         stored = {item["id"]: item for item in self.server.deployments(ids=list(ids))}
@@ -206,6 +223,7 @@ class Applier:
                     ),
                 )
         self.progress("verify", len(changes), len(changes), "")
+        return {change.key: stored[deployment_id] for deployment_id, change in ids.items()}
 
     def _verify_gone(self, deletions: Sequence[Change]) -> None:
         if not deletions:
@@ -240,6 +258,11 @@ def put_body(change: Change, flow_id: str, owner: Owner) -> dict[str, Any]:
         "paused": _starts_paused(change),
     }
     return body
+
+
+def _is_put_whole(change: Change) -> bool:
+    """Created or taken over with all its fields, rather than changed in some."""
+    return change.action is Action.CREATE or change.adopted
 
 
 def patch_body(change: Change) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """`deploy` and `clean`: plan, ask, apply, and say what came of it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -24,12 +25,24 @@ from deployment_system.deploy.planning import (
 from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.saved_plan import check_still_true, read_selection
+from deployment_system.deploy.transactions import (
+    OnWait,
+    only_deployer,
+    refuse_known_failure,
+    remember_outcome,
+    scope_of,
+    settle,
+    still_open,
+    transactions,
+)
 from deployment_system.error_handling import (
     DeploymentError,
     DeploymentSystemError,
     ErrorCodes,
     ErrorContext,
-    ErrorSeverity,
+    OperationStatus,
+    RollbackManager,
+    RollbackPlan,
 )
 
 Confirm = Callable[[Plan], bool]
@@ -43,7 +56,7 @@ class Status(StrEnum):
     UNCHANGED = "unchanged"
     PLANNED = "planned"
     ROLLED_BACK = "rolled_back"
-    """Failed, and the server is as it was."""
+    """Failed, and everything that had been changed was put back."""
     ROLLBACK_INCOMPLETE = "rollback_incomplete"
     """Failed, and something that was changed is still changed."""
     INVALID = "invalid"
@@ -73,10 +86,14 @@ class DeployResult:
     plan_id: str | None = None
     urls: dict[str, str] = field(default_factory=dict)
     requests_sent: int = 0
+    interrupted_with: int | None = None
+    """The exit status that the interruption asks for."""
 
     @property
     def exit_status(self) -> int:
         """As the contract of the command line says."""
+        if self.status is Status.INTERRUPTED and self.interrupted_with is not None:
+            return self.interrupted_with
         return EXIT_STATUS[self.status]
 
     def outcome(self, change: Change) -> str:
@@ -112,6 +129,9 @@ class DeployOptions:
     force: bool = False
     ceiling: int = DEFAULT_CEILING
     """The most writes side by side."""
+    wait_seconds: float = 0.0
+    """How long to wait for another deployer."""
+    on_wait: OnWait | None = None
     plan_file: Path | None = None
     """Do exactly what this saved plan says."""
     assessment: Options = field(default_factory=Options)
@@ -132,7 +152,7 @@ def deploy(
     saved = None
     if options.plan_file is not None:
         selection, saved = read_selection(options.plan_file)
-    with project.connect() as server:
+    with project.connect() as server, _transactions(project, options) as manager:
         planned = make_plan(
             project,
             server,
@@ -146,7 +166,7 @@ def deploy(
             check_still_true(options.plan_file, saved, plan, selection, project.owner.project)
         if options.strict and plan.skipped:
             raise ProblemsFound([item.error for item in plan.skipped], EXIT_INVALID, "invalid")
-        if options.dry_run:
+        if manager is None:
             return DeployResult(Status.PLANNED, plan, Ledger(), seconds=time.monotonic() - began)
         if not plan.effective:
             _remember(project, planned.desired)
@@ -157,8 +177,11 @@ def deploy(
                 seconds=time.monotonic() - began,
                 requests_sent=server.requests_sent,
             )
+        if not options.force:
+            refuse_known_failure(project, manager, plan.effective)
         began += _confirmed(project, plan, confirm)
-        result = _apply(project, server, plan, dict(planned.observed.flow_ids), options, began, progress)
+        flow_ids = dict(planned.observed.flow_ids)
+        result = _apply(project, server, manager, plan, flow_ids, options, began, progress)
     if result.status is Status.DEPLOYED:
         _remember(project, planned.desired)
     return result
@@ -176,14 +199,14 @@ def clean(
     still needs."""
     options = options or DeployOptions()
     began = time.monotonic()
-    with project.connect() as server:
+    with project.connect() as server, _transactions(project, options) as manager:
         plan = _plan_cleaning(project, server, selection, force=options.force, progress=progress)
-        if options.dry_run:
+        if manager is None:
             return DeployResult(Status.PLANNED, plan, Ledger(), seconds=time.monotonic() - began)
         if not plan.effective:
             return DeployResult(Status.UNCHANGED, plan, Ledger(), seconds=time.monotonic() - began)
         began += _confirmed(project, plan, confirm)
-        return _apply(project, server, plan, {}, options, began, progress)
+        return _apply(project, server, manager, plan, {}, options, began, progress)
 
 
 def _plan_cleaning(
@@ -210,9 +233,25 @@ def _plan_cleaning(
     )
 
 
+@contextmanager
+def _transactions(project: Project, options: DeployOptions) -> Iterator[RollbackManager | None]:
+    """The rollback manager, as the only deployer, once what was left unfinished is settled; None where
+    nothing is to be changed."""
+    if options.dry_run:
+        yield None
+        return
+    with (
+        transactions(project) as manager,
+        only_deployer(project, manager, wait_seconds=options.wait_seconds, on_wait=options.on_wait),
+    ):
+        settle(project, manager)
+        yield manager
+
+
 def _apply(
     project: Project,
     server: PrefectServer,
+    manager: RollbackManager,
     plan: Plan,
     flow_ids: dict[str, str],
     options: DeployOptions,
@@ -220,18 +259,30 @@ def _apply(
     progress: Progress,
 ) -> DeployResult:
     ledger = Ledger()
-    applier = Applier(server, project.owner, ledger, options.ceiling, progress, flow_ids)
+    applier = Applier(server, project.owner, ledger, options.ceiling, manager, progress, flow_ids)
     errors: list[DeploymentSystemError] = []
+    interrupted_with = None
+    plan_id = manager.start_transaction(
+        f"{len(plan.effective)} change(s) in {plan.environment}", scope=scope_of(project)
+    )
     try:
         applier.apply(plan.effective)
+        manager.commit_transaction()
         status = Status.DEPLOYED
+        remember_outcome(project, manager, plan.effective, plan_id, None)
     except DeploymentSystemError as error:
-        errors = [error, *_half_done(plan, ledger)]
-        status = Status.ROLLBACK_INCOMPLETE if ledger.touched else Status.ROLLED_BACK
-    except (KeyboardInterrupt, SystemExit):
-        if not ledger.touched:
-            raise
-        errors = [_interrupted(project), *_half_done(plan, ledger)]
+        errors = [error, *_rolled_back(manager, plan, ledger, plan_id, error, progress)]
+        remember_outcome(project, manager, plan.effective, plan_id, error)
+        status = Status.ROLLED_BACK
+    except (KeyboardInterrupt, SystemExit) as end:
+        interrupted_with = end.code if isinstance(end, SystemExit) and isinstance(end.code, int) else None
+        cause = _interrupted(project)
+        errors = [cause, *_rolled_back(manager, plan, ledger, plan_id, cause, progress)]
+        status = Status.INTERRUPTED
+    except BaseException as error:
+        _rolled_back(manager, plan, ledger, plan_id, DeploymentError(str(error), cause=error), progress)
+        raise
+    if len(errors) > 1:
         status = Status.ROLLBACK_INCOMPLETE
     return DeployResult(
         status,
@@ -239,33 +290,52 @@ def _apply(
         ledger,
         tuple(errors),
         time.monotonic() - began,
-        urls=applier.urls(),
-        requests_sent=server.requests_sent,
+        plan_id,
+        applier.urls() if status is Status.DEPLOYED else {},
+        server.requests_sent,
+        interrupted_with,
     )
 
 
-def _half_done(plan: Plan, ledger: Ledger) -> Sequence[DeploymentSystemError]:
-    """Says exactly what was and what was not done, where something was."""
-    if not ledger.touched:
-        return ()
-    by_outcome: dict[str, list[str]] = {}
+def _rolled_back(
+    manager: RollbackManager,
+    plan: Plan,
+    ledger: Ledger,
+    plan_id: str,
+    error: DeploymentSystemError,
+    progress: Progress,
+) -> Sequence[DeploymentSystemError]:
+    """Puts everything back and notes what became of each change; what could not be put back, as errors."""
+    progress("roll back", 0, None, "")
+    try:
+        complete = manager.execute_rollback(plan_id, error=error)
+    except DeploymentSystemError as failure:
+        complete = False
+        left = [failure, still_open(manager.rollback_plans[plan_id])]
+    else:
+        left = [] if complete else [still_open(manager.rollback_plans[plan_id])]
+    _note_outcomes(manager.rollback_plans[plan_id], plan, ledger)
+    return left
+
+
+_OUTCOMES = {
+    OperationStatus.ROLLED_BACK: Outcome.ROLLED_BACK,
+    OperationStatus.SKIPPED: Outcome.ROLLED_BACK,
+    OperationStatus.CONFLICT: Outcome.CONFLICT,
+}
+
+
+def _note_outcomes(undone: RollbackPlan, plan: Plan, ledger: Ledger) -> None:
+    """The worst of a change's operations is what became of it."""
+    order = [Outcome.ROLLED_BACK, Outcome.CONFLICT, Outcome.NOT_ROLLED_BACK]
+    worst: dict[tuple[str, str], Outcome] = {}
+    for operation in undone.operations:
+        key = (operation.reference.get("flow", ""), operation.reference.get("deployment", ""))
+        outcome = _OUTCOMES.get(operation.status, Outcome.NOT_ROLLED_BACK)
+        worst[key] = max(worst.get(key, outcome), outcome, key=order.index)
     for change in plan.effective:
-        by_outcome.setdefault(ledger.of(change).value, []).append(change.name)
-    done = len(by_outcome.get(Outcome.DONE, [])) + len(by_outcome.get(Outcome.APPLIED, []))
-    open_ones = by_outcome.get(Outcome.UNKNOWN, [])
-    unknown = f", {', '.join(open_ones)} may or may not be" if open_ones else ""
-    return (
-        DeploymentError(
-            f"{done} of {len(plan.effective)} changes are on the server and stay there{unknown}",
-            error_code=ErrorCodes.DEPLOYMENT_ROLLBACK_FAILED,
-            severity=ErrorSeverity.HIGH,
-            context=ErrorContext(environment=plan.environment, operation="deploy", outcomes=by_outcome),
-            remediation=[
-                "Mend the first error and run `deployment-cli deploy` again: it does what is missing.",
-                "Or look first: `deployment-cli plan` shows what is left to do.",
-            ],
-        ),
-    )
+        if change.key in worst and ledger.of(change) is not Outcome.NOT_STARTED:
+            ledger.record(change, worst[change.key])
 
 
 def _interrupted(project: Project) -> DeploymentError:

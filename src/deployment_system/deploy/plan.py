@@ -55,6 +55,11 @@ class Change:
     adopted: bool = False
     """It was made by somebody else, and becomes ours with this change."""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What the server knows the deployment by."""
+        return (self.flow_name, self.name)
+
     def to_dict(self) -> dict[str, Any]:
         """As the JSON output of `plan` shows it."""
         return {

@@ -43,6 +43,8 @@ class Project:
     default_work_pool: str | None
     """PREFECT_DEFAULT_WORK_POOL_NAME, which `prefect deploy` uses too."""
     warnings: tuple[DeploymentSystemError, ...]
+    state_url: str | None = None
+    """DEPLOYMENT_STATE_URL, or the configuration's."""
     environment_was_named: bool = False
     """`--env` was given: a protected environment asks for it."""
 
@@ -58,7 +60,18 @@ class Project:
 
     def connect(self) -> PrefectServer:
         """The server, to be closed by the caller."""
-        return PrefectServer(self.server.url, Credentials(self.server.api_key, self.server.auth_string))
+        return self.connect_to(self.server.url)
+
+    def connect_to(self, url: str) -> PrefectServer:
+        """The server at a URL, which a journal names: with the credentials where it is this project's."""
+        is_ours = url.rstrip("/") == self.server.url.rstrip("/")
+        known = Credentials(self.server.api_key, self.server.auth_string) if is_ours else None
+        return PrefectServer(url, known)
+
+    @property
+    def state_target(self) -> str | Path:
+        """Where the journal and the locks are: a database's URL, or a file in the state folder."""
+        return self.state_url or self.state.path / "state.db"
 
 
 def open_project(
@@ -85,7 +98,7 @@ def open_project(
         *loaded.warnings,
         *server.warnings,
         *(prefect_project.warnings if prefect_project else ()),
-        *_state_warnings(loaded.configuration, loaded.document.place(("state_url",)), environ),
+        *_state_warnings(loaded.configuration, environ),
     )
     return Project(
         root=root,
@@ -99,6 +112,7 @@ def open_project(
         prefect_project=prefect_project,
         default_work_pool=environ.get("PREFECT_DEFAULT_WORK_POOL_NAME") or None,
         warnings=warnings,
+        state_url=environ.get("DEPLOYMENT_STATE_URL") or loaded.configuration.state_url,
         environment_was_named=environment is not None,
     )
 
@@ -109,19 +123,10 @@ def _fatal(prefect_project: PrefectProject) -> tuple[DeploymentSystemError, ...]
 
 
 def _state_warnings(
-    configuration: Configuration, place: ErrorContext, environ: Mapping[str, str]
+    configuration: Configuration, environ: Mapping[str, str]
 ) -> tuple[DeploymentSystemError, ...]:
     elsewhere = configuration.state_url or environ.get("DEPLOYMENT_STATE_URL")
-    if elsewhere:
-        return (
-            DeploymentError(
-                f"the state in a database comes with a later version: this one keeps it in {FOLDER_NAME}/",
-                error_code=ErrorCodes.COMMAND_NOT_AVAILABLE,
-                severity=ErrorSeverity.MEDIUM,
-                context=place if configuration.state_url else ErrorContext(operation="DEPLOYMENT_STATE_URL"),
-            ),
-        )
-    if environ.get("CI", "").lower() not in ("1", "true", "yes"):
+    if elsewhere or environ.get("CI", "").lower() not in ("1", "true", "yes"):
         return ()
     return (
         DeploymentError(

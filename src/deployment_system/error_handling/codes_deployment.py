@@ -302,4 +302,25 @@ DEPLOYMENT_ENTRIES: tuple[CodeEntry, ...] = (
         ),
         example="the world has changed since plan.json was made: load/load-python-production",
     ),
+    CodeEntry(
+        ErrorCodes.DEPLOYMENT_CONTENT_REFUSED,
+        title="This very content has failed before",
+        category=ErrorCategory.DEPLOYMENT,
+        severity=ErrorSeverity.HIGH,
+        retryable=False,
+        explanation=(
+            "The last deployment of the same changes was refused by the server, or was not stored as sent, "
+            "and was rolled back. Doing it again would end in the same way, so nothing was begun."
+        ),
+        remedies=(
+            Remedy(
+                "Mend what the message names; a changed deployment is tried again.", Confidence.NEEDS_INPUT
+            ),
+            Remedy(
+                "Where the server was at fault and is mended: `deployment-cli deploy --force`.",
+                Confidence.PROBABLE,
+            ),
+        ),
+        example="this very content has failed before: deployment 'load' could not be created: …",
+    ),
 )

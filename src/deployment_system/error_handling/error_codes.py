@@ -157,6 +157,7 @@ class ErrorCodes(StrEnum):
     SCHEDULE_NOT_DECLARED = auto()
     CONFIRMATION_REQUIRED = auto()
     PLAN_FILE_INVALID = auto()
+    DEPLOYMENT_CONTENT_REFUSED = auto()
     PLAN_OUTDATED = auto()
     # state and files
     STATE_UNUSABLE = auto()

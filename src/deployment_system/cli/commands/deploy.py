@@ -61,9 +61,8 @@ def deploy(
     selection = selected(types, only, prune=prune)
     project = open_here(invocation)
     say_target(invocation, project)
-    for option, given in (("--recover", recover not in (None, "off")), ("--wait", wait is not None)):
-        if given:
-            write_note(invocation, f"{option} comes into effect with a later version")
+    if recover not in (None, "off"):
+        write_note(invocation, "--recover comes into effect with a later version")
     if not dry_run:
         check_protection(invocation, project)
     options = DeployOptions(
@@ -72,6 +71,8 @@ def deploy(
         force=force,
         ceiling=concurrency,
         plan_file=plan_file,
+        wait_seconds=wait or 0.0,
+        on_wait=lambda lock: write_note(invocation, f"… waiting for {lock.owner}"),
         assessment=Options(check_environment=check_environment, allow_import=not no_import),
     )
     with shown_progress(invocation) as progress:

@@ -20,12 +20,6 @@ def error() -> int:
 
 
 @click.command(context_settings=_ANYTHING)
-def recovery() -> int:
-    """Unfinished and past transactions (comes with a later version)."""
-    raise not_available("recovery", "Transactions and recovery come")
-
-
-@click.command(context_settings=_ANYTHING)
 def serve() -> int:
     """Health, readiness and metrics over HTTP (comes with a later version)."""
     raise not_available("serve", "Health and metrics over HTTP come")

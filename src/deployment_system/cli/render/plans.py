@@ -58,8 +58,10 @@ def _ending(result: DeployResult) -> str:
         parts = [f"{count} {DONE[action]}" for action, count in _counts(plan) if count]
         return f"{plan.environment}: {', '.join(parts)}{skipped}, in {result.seconds:.1f} s"
     if result.status is Status.ROLLED_BACK:
-        return f"{plan.environment}: failed; nothing was changed"
-    return f"{plan.environment}: failed, and some changes stay on the server: see above and the errors"
+        return f"{plan.environment}: failed; everything is as it was"
+    if result.status is Status.INTERRUPTED:
+        return f"{plan.environment}: interrupted; everything is as it was"
+    return f"{plan.environment}: failed, and not everything could be put back: see above and the errors"
 
 
 def _counts(plan: Plan) -> list[tuple[Action, int]]:

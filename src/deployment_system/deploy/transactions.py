@@ -1,0 +1,157 @@
+"""A deployment as a transaction: one deployer for each environment, and nothing half done.
+
+What an earlier process left unfinished is settled before anything new begins.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from deployment_system.api.prefect_server import PrefectServer
+from deployment_system.api.undo import DEPLOYMENT, FLOW, DeploymentUndo, FlowUndo
+from deployment_system.deploy.plan import Change
+from deployment_system.deploy.problems import ProblemsFound
+from deployment_system.deploy.project import Project
+from deployment_system.error_handling import (
+    DeploymentError,
+    DeploymentSystemError,
+    ErrorCodes,
+    ErrorContext,
+    OperationStatus,
+    RollbackManager,
+    RollbackPlan,
+    UndoHandlers,
+    ValidationError,
+)
+from deployment_system.error_handling.store import Lock, Owner, open_store
+from deployment_system.error_handling.store.leases import LeaseKeeper
+
+EXIT_ROLLBACK_INCOMPLETE = 4
+EXIT_LOCKED = 5
+
+REFUSED = "refused"
+"""The note on content that the server would not have."""
+
+CAUSED_BY_CONTENT = frozenset(
+    {
+        ErrorCodes.DEPLOYMENT_CREATE_FAILED,
+        ErrorCodes.DEPLOYMENT_UPDATE_FAILED,
+        ErrorCodes.DEPLOYMENT_VERIFICATION_FAILED,
+    }
+)
+
+OnWait = Callable[[Lock], None]
+
+
+def scope_of(project: Project) -> str:
+    """What only one transaction may be about: the environment of a project."""
+    return f"{project.owner.project}/{project.owner.environment}"
+
+
+@contextmanager
+def transactions(project: Project) -> Iterator[RollbackManager]:
+    """The rollback manager on the project's store, with what it needs to put deployments back."""
+    with ExitStack() as stack:
+        servers: dict[str, PrefectServer] = {}
+
+        def connect(url: str) -> PrefectServer:
+            # Not the server object that the deployment uses: its breaker may be open by the time of undoing.
+            if url not in servers:
+                servers[url] = stack.enter_context(project.connect_to(url))
+            return servers[url]
+
+        project.state.make()
+        store = stack.enter_context(open_store(project.state_target))
+        handlers = UndoHandlers({DEPLOYMENT: DeploymentUndo(connect), FLOW: FlowUndo(connect)})
+        yield stack.enter_context(RollbackManager(store=store, handlers=handlers))
+
+
+@contextmanager
+def only_deployer(
+    project: Project, manager: RollbackManager, *, wait_seconds: float = 0.0, on_wait: OnWait | None = None
+) -> Iterator[None]:
+    """Holds the environment's lock. Raises `ProblemsFound` with exit status 5 where somebody else has it."""
+    locks = manager.store.locks
+    try:
+        lock = locks.acquire(
+            f"deploy {scope_of(project)}", Owner.current(), "deploy", wait=wait_seconds, on_wait=on_wait
+        )
+    except DeploymentSystemError as error:
+        if error.error_code != ErrorCodes.LOCK_HELD:
+            raise
+        raise ProblemsFound([error], EXIT_LOCKED, "locked") from error
+    keeper = LeaseKeeper(locks.renew, lock)
+    try:
+        yield
+    finally:
+        keeper.stop()
+        locks.release(lock)
+
+
+def settle(project: Project, manager: RollbackManager) -> None:
+    """Rolls back what an earlier process left unfinished in this environment, the newest first. Raises
+    `ProblemsFound` with exit status 4 where something could not be put back for now."""
+    for plan in unfinished(manager, scope_of(project)):
+        if not manager.execute_rollback(plan.plan_id) and plan.status is not OperationStatus.CONFLICT:
+            raise ProblemsFound([still_open(plan)], EXIT_ROLLBACK_INCOMPLETE, "rollback_incomplete")
+
+
+def unfinished(manager: RollbackManager, scope: str | None = None) -> list[RollbackPlan]:
+    """Plans that were neither committed nor rolled back, the newest first."""
+    open_ones = (OperationStatus.PENDING, OperationStatus.FAILED)
+    plans = reversed(list(manager.rollback_plans.values()))
+    return [plan for plan in plans if plan.status in open_ones and scope in (None, plan.scope)]
+
+
+def still_open(plan: RollbackPlan) -> DeploymentError:
+    """The error for a plan of which something is still to be put back."""
+    left = [
+        operation.description
+        for operation in plan.operations
+        if operation.status in (OperationStatus.PENDING, OperationStatus.FAILED, OperationStatus.CONFLICT)
+    ]
+    shown = ", ".join(left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
+    return DeploymentError(
+        f"not everything could be put back: {shown}",
+        error_code=ErrorCodes.DEPLOYMENT_ROLLBACK_FAILED,
+        context=ErrorContext(operation="roll back", plan_id=plan.plan_id, left=left),
+        remediation=[
+            f"`deployment-cli recovery details {plan.plan_id}` shows what is left, and why.",
+            f"`deployment-cli recovery execute --plan-id {plan.plan_id}` tries again.",
+        ],
+    )
+
+
+def fingerprint(changes: Sequence[Change]) -> str:
+    """The same for the same changes to the same content."""
+    content = [change.to_dict() for change in changes]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def refuse_known_failure(project: Project, manager: RollbackManager, changes: Sequence[Change]) -> None:
+    """Raises for content that has failed before by its own fault: a CI loop would fail with it for ever."""
+    note = manager.store.notes.get(scope_of(project), REFUSED)
+    if note is None or note["fingerprint"] != fingerprint(changes):
+        return
+    raise ValidationError(
+        f"this very content has failed before: {note['message']}",
+        error_code=ErrorCodes.DEPLOYMENT_CONTENT_REFUSED,
+        context=ErrorContext(environment=project.environment_name, plan_id=note["plan_id"]),
+    )
+
+
+def remember_outcome(
+    project: Project,
+    manager: RollbackManager,
+    changes: Sequence[Change],
+    plan_id: str,
+    error: Exception | None,
+) -> None:
+    """Notes content that failed by its own fault, and forgets the note where it went well."""
+    notes, scope = manager.store.notes, scope_of(project)
+    if error is None:
+        notes.delete(scope, REFUSED)
+    elif isinstance(error, DeploymentSystemError) and error.error_code in CAUSED_BY_CONTENT:
+        note = {"fingerprint": fingerprint(changes), "message": error.message, "plan_id": plan_id}
+        notes.put(scope, REFUSED, note)
