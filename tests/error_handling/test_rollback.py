@@ -1,6 +1,8 @@
 """Transactions and their roll back, with real files and a handler that can be made to fail."""
 
+import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +82,17 @@ def write(manager: RollbackManager, path: Path, state: dict[str, Any] | None) ->
 
 def fail_within(manager: RollbackManager, error: BaseException, *changes: Any) -> str:
     """A transaction that makes the changes and fails; its plan's id."""
-    plan_id = ""
-    with pytest.raises(type(error)), manager.transaction("fails") as plan_id:
-        for one in changes:
-            one()
-        raise error
-    return plan_id
+
+    def run() -> None:
+        with manager.transaction("fails"):
+            for one in changes:
+                one()
+            raise error
+
+    with pytest.raises(type(error)) as raised:
+        run()
+    assert raised.value is error
+    return list(manager.rollback_plans)[-1]
 
 
 def test_the_intent_is_durable_before_the_effect(state_url: str) -> None:
@@ -134,12 +141,7 @@ def test_one_failed_undo_does_not_stop_the_others() -> None:
     shelf.broken.add("b")
     manager = manager_of(shelf)
     first = DeploymentSystemError("the first error")
-    plan_id = ""
-    with pytest.raises(DeploymentSystemError) as raised, manager.transaction("t") as plan_id:
-        for name in "abc":
-            change(manager, shelf, name, 2)
-        raise first
-    assert raised.value is first
+    plan_id = fail_within(manager, first, *(partial(change, manager, shelf, name, 2) for name in "abc"))
     assert plan_id in first.__notes__[0]
     plan = manager.rollback_plans[plan_id]
     assert statuses(manager, plan_id) == ["rolled_back", "failed", "rolled_back"]
@@ -274,6 +276,7 @@ def test_files_come_back_with_everything(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to("nowhere")
     before = picture(tmp_path)
+    folder = {"type": "folder", "mode": 0o755, "owner": os.geteuid(), "group": os.getegid()}
     manager = RollbackManager(tmp_path.parent / f"{tmp_path.name}.state" / "state.db")
     fail_within(
         manager,
@@ -281,7 +284,7 @@ def test_files_come_back_with_everything(tmp_path: Path) -> None:
         lambda: write(manager, large, file_state(b"small", 0o600)),
         lambda: write(manager, script, None),
         lambda: write(manager, link, file_state(b"no link any more")),
-        lambda: write(manager, tmp_path / "folder", {**file_state(b""), "type": "folder", "mode": 0o755}),
+        lambda: write(manager, tmp_path / "folder", folder),
         lambda: write(manager, tmp_path / "folder" / "new", file_state(b"new")),
         lambda: write(manager, large, file_state(b"again")),
     )

@@ -269,7 +269,10 @@ class Programs(RuleBasedStateMachine):
             restored = self.manager.execute_rollback(plan)
         self.handler.left = None
         conflicts = False
-        for name, before, after in reversed(self.begun):
+        for number, (name, before, after) in reversed(list(enumerate(self.begun))):
+            earlier = [start for other, start, _ in self.begun[:number] if other == name]
+            if self.model[name] in earlier and self.model[name] != before:
+                continue  # as it was before an earlier change: this one is undone
             if self.model[name] not in (before, after):
                 conflicts = True
             else:
