@@ -11,6 +11,7 @@ from typing import Any
 
 from deployment_system.error_handling.error_codes import ErrorCodes
 from deployment_system.error_handling.error_types import DeploymentSystemError, ErrorContext, RecoveryError
+from deployment_system.error_handling.store.encoding import as_text
 from deployment_system.error_handling.store.journal import Journal
 from deployment_system.error_handling.store.locks import Lock
 from deployment_system.error_handling.store.records import Mark, OperationRecord, OperationStatus, State
@@ -57,12 +58,15 @@ class Undoing:
     side_by_side: SideBySide = one_after_another
     again: Again = called_once
     _unwritten: list[Mark] = field(default_factory=list)
+    _starts: dict[int, list[State | None]] = field(default_factory=dict)
+    """By an operation's number, the states before it and before each earlier one of its resource."""
 
     def run(self, operations: Iterable[OperationRecord]) -> OperationStatus:
         """Undoes them and records the result; what became of the plan. Raises LOCK_LOST, at once, and at
         the end the error of a store that took no notes."""
         statuses: set[OperationStatus] = set()
         last_first = sorted(operations, key=lambda operation: operation.sequence, reverse=True)
+        self._starts = starts_of(last_first[::-1])
         for _, group in groupby(last_first, key=lambda operation: operation.group):
             statuses |= self._undo_group(list(group))
         status = _of_plan(statuses)
@@ -71,6 +75,12 @@ class Undoing:
         except DeploymentSystemError as error:
             raise error.with_context(plan_id=self.plan_id, undone=status.value)  # noqa: B904 - the same error
         return status
+
+    def is_undone(self, handler: UndoHandler, operation: OperationRecord, found: State | None) -> bool:
+        """Whether the resource is as it was before the operation, or before an earlier one of this plan:
+        then a roll back that could not note it has been here."""
+        starts = self._starts[operation.sequence]
+        return any(states_are_same(handler, found, start) for start in reversed(starts))
 
     def _undo_group(self, group: list[OperationRecord]) -> set[OperationStatus]:
         steps = [_Step(self, operation) for operation in group if operation.status not in _SETTLED]
@@ -126,7 +136,7 @@ class _Step:
         if isinstance(handler, UndoFunction):
             return
         self._found = self._undoing.again(lambda: handler.observe(operation.reference))
-        if states_are_same(handler, self._found, operation.before):
+        if self._undoing.is_undone(handler, operation, self._found):
             undone = operation.undo_started
             self.mark = self._marked(OperationStatus.ROLLED_BACK if undone else OperationStatus.SKIPPED)
         elif not self._undoing.force and not is_ours(handler, operation, self._found):
@@ -167,6 +177,18 @@ class _Step:
         started = self._restoring and status is not OperationStatus.CONFLICT
         record = None if error is None else error.to_dict()
         return Mark(self._operation.sequence, status, record, self._found, undo_started=started)
+
+
+def starts_of(operations: Sequence[OperationRecord]) -> dict[int, list[State | None]]:
+    """For each operation by its number, in the order given: its state before, after those of the earlier
+    operations on the same resource."""
+    of_resource: dict[tuple[str, str], list[State | None]] = {}
+    starts = {}
+    for operation in operations:
+        known = of_resource.setdefault((operation.kind, as_text(operation.reference, {})), [])
+        known.append(operation.before)
+        starts[operation.sequence] = known[:]
+    return starts
 
 
 def is_ours(handler: UndoHandler, operation: OperationRecord, found: State | None) -> bool:

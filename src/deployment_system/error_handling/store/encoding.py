@@ -19,7 +19,14 @@ def as_text(value: Any, blobs: Blobs) -> str:
 
     Raises TypeError for what is neither JSON nor bytes.
     """
-    return json.dumps(_outward(value, blobs), separators=(",", ":"), allow_nan=True)
+    try:
+        text = json.dumps(value, separators=(",", ":"))
+    except TypeError:
+        pass  # bytes, or a mapping that is no dict: the long way below converts them, or raises again
+    else:
+        if len(text) <= LARGE and '"$' not in text:
+            return text  # nothing in it needs anything of its own
+    return json.dumps(_outward(value, blobs), separators=(",", ":"))
 
 
 def from_text(text: str, blobs: Mapping[str, bytes]) -> Any:
