@@ -37,6 +37,11 @@ class UndoHandler(Protocol):
         """Whether two states are one for the user: what a server adds by itself makes no difference."""
         return one == other
 
+    def tidy(self, reference: Mapping[str, Any]) -> None:
+        """Takes away what an interrupted change left beside the resource; called before it is looked at to
+        be undone. Nothing, for most."""
+        return
+
     def made_by(self, found: State | None, before: State | None, after: State | None) -> bool:
         """Whether `found` is a state on the way from `before` to `after`, which a change that takes
         several steps leaves when it is interrupted."""

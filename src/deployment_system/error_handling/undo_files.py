@@ -62,6 +62,12 @@ class FileHandler(UndoHandler):
             self._make(path, state)
         _synchronise(path.parent)
 
+    def tidy(self, reference: Mapping[str, Any]) -> None:
+        """See `UndoHandler`: the file that had not yet taken the other's place."""
+        path = Path(reference["path"])
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.with_name(_BESIDE.format(path.name)).unlink()
+
     def made_by(self, found: State | None, before: State | None, after: State | None) -> bool:
         """A file that was written only in part holds the beginning of what was to be written, and nothing
         of anybody else's."""

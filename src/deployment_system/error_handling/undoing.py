@@ -135,6 +135,7 @@ class _Step:
         operation, handler = self._operation, self._handler()
         if isinstance(handler, UndoFunction):
             return
+        handler.tidy(operation.reference)
         self._found = self._undoing.again(lambda: handler.observe(operation.reference))
         if self._undoing.is_undone(handler, operation, self._found):
             undone = operation.undo_started
