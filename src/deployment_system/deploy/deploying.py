@@ -310,8 +310,10 @@ def _rolled_back(
     try:
         complete = manager.execute_rollback(plan_id, error=error)
     except DeploymentSystemError as failure:
-        complete = False
         left = [failure, still_open(manager.rollback_plans[plan_id])]
+    except (KeyboardInterrupt, SystemExit):
+        # A second Ctrl-C: the rest is left to the next deployment, or to `recovery execute`.
+        left = [still_open(manager.rollback_plans[plan_id])]
     else:
         left = [] if complete else [still_open(manager.rollback_plans[plan_id])]
     _note_outcomes(manager.rollback_plans[plan_id], plan, ledger)
