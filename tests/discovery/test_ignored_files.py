@@ -95,6 +95,18 @@ def test_rules_of_the_repository_above_hold(tmp_path: Path) -> None:
     assert found(project, paths=("flows",)) == ["flows/a.py", "flows/b.py"]
 
 
+def test_a_folder_that_git_leaves_out_is_looked_at_by_who_works_in_it(tmp_path: Path) -> None:
+    """A copy in a build folder, or a generated folder that the configuration names: git's word on the
+    folder as a whole does not count there, its word on what lies in it does."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    tree(tmp_path, {".gitignore": "/.build/\ngenerated/\n", ".build/copy/.gitignore": "b.py\n"})
+    tree(tmp_path / ".build" / "copy", {"a.py": "", "b.py": "", "generated/c.py": ""})
+    assert found(tmp_path / ".build" / "copy") == ["a.py", "generated/c.py"]
+    tree(tmp_path, {"d.py": "", "generated/e.py": ""})
+    assert found(tmp_path) == ["d.py"]
+    assert found(tmp_path, paths=("generated",)) == ["generated/e.py"]
+
+
 def test_prefectignore_leaves_out_as_well(tmp_path: Path) -> None:
     """It stands at the root; an exception in .gitignore does not bring back what it leaves out."""
     tree(tmp_path, {**LAYOUT, ".prefectignore": "a.py\nbuild/\n", ".gitignore": "!a.py\nb.py\n"})

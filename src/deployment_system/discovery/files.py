@@ -6,7 +6,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from deployment_system.discovery.ignoring import IgnoreRules, patterns
+from deployment_system.discovery.ignoring import IgnoreRules, leaves_out, patterns
 from deployment_system.error_handling import ErrorCodes, ErrorContext, FlowDiscoveryError
 
 NEVER_SCANNED = frozenset({"node_modules", "__pycache__", "site-packages", "__pypackages__"})
@@ -82,6 +82,10 @@ class Walk:
             if text:
                 relative = os.path.relpath(self.root, folder).replace(os.sep, "/")
                 outside = relative != "." and not relative.startswith("..")
+                to_start = os.path.relpath(start, folder).replace(os.sep, "/")
+                if to_start != "." and leaves_out(text, to_start):
+                    # Whoever names a folder that git leaves out, or works in it, means its files.
+                    continue
                 below = self._name(str(folder))
                 rules = rules.with_gitignore(
                     text,

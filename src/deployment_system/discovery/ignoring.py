@@ -49,6 +49,13 @@ def patterns(lines: Iterable[str]) -> GitIgnoreSpec:
         return GitIgnoreSpec.from_lines([line for line in lines if _is_pattern(line)])
 
 
+def leaves_out(text: str, folder: str) -> bool:
+    """Whether a .gitignore leaves out a folder below it, or one of those on the way there."""
+    spec = patterns(text.splitlines())
+    parts = folder.split("/")
+    return any(spec.match_file("/".join(parts[:size]) + "/") for size in range(1, len(parts) + 1))
+
+
 def _is_pattern(line: str) -> bool:
     try:
         GitIgnoreSpec.from_lines([line])
