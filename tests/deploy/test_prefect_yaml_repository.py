@@ -100,6 +100,19 @@ def test_it_is_deployed_once_and_then_there_is_nothing_to_do(newsletter: Workspa
     assert newsletter.deploy().document["status"] == "unchanged"
 
 
+def test_deployments_of_one_name_have_each_their_own_link(newsletter: Workspace) -> None:
+    """Many repositories call every deployment `prod`; the flow tells them apart."""
+    file = newsletter.root / "prefect.yaml"
+    text = file.read_text()
+    for name in ("weekday-edition", "hourly-bounces"):
+        text = text.replace(f"{newsletter.prefix}-{name}", f"{newsletter.prefix}-prod")
+    file.write_text(text)
+    shown = newsletter.run("deploy")
+    assert shown.status == 0
+    links = [line.strip() for line in shown.output.splitlines() if "/deployments/deployment/" in line]
+    assert len(set(links)) == len(links) == 4
+
+
 def test_one_field_changed_in_the_file_is_one_field_in_the_plan(newsletter: Workspace) -> None:
     """Field by field, as with a configuration of ours."""
     assert newsletter.deploy().status == 0

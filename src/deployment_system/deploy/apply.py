@@ -122,9 +122,9 @@ class Applier:
         for done, change in enumerate(paced, start=1):
             self.progress(name, done, len(changes), change.name)
 
-    def urls(self) -> dict[str, str]:
-        """Where the UI shows what was made, by deployment name."""
-        return {key[1]: ui_url(self.server.url, found) for key, found in self.deployment_ids.items()}
+    def urls(self) -> dict[tuple[str, str], str]:
+        """Where the UI shows what was made, by flow and deployment."""
+        return {key: ui_url(self.server.url, found) for key, found in self.deployment_ids.items()}
 
     # -- the effects of one change ---------------------------------------------------------------
 

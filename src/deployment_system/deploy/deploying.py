@@ -84,7 +84,8 @@ class DeployResult:
     errors: tuple[DeploymentSystemError, ...] = ()
     seconds: float = 0.0
     plan_id: str | None = None
-    urls: dict[str, str] = field(default_factory=dict)
+    urls: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Where the UI shows what was made, by flow and deployment: names repeat across flows."""
     requests_sent: int = 0
     interrupted_with: int | None = None
     """The exit status that the interruption asks for."""
@@ -268,8 +269,6 @@ def _apply(
     try:
         applier.apply(plan.effective)
         manager.commit_transaction()
-        status = Status.DEPLOYED
-        remember_outcome(project, manager, plan.effective, plan_id, None)
     except DeploymentSystemError as error:
         errors = [error, *_rolled_back(manager, plan, ledger, plan_id, error, progress)]
         remember_outcome(project, manager, plan.effective, plan_id, error)
@@ -279,9 +278,14 @@ def _apply(
         cause = _interrupted(project)
         errors = [cause, *_rolled_back(manager, plan, ledger, plan_id, cause, progress)]
         status = Status.INTERRUPTED
-    except BaseException as error:
-        _rolled_back(manager, plan, ledger, plan_id, DeploymentError(str(error), cause=error), progress)
-        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, what was changed is put back and told
+        unforeseen = _unforeseen(error)
+        errors = [unforeseen, *_rolled_back(manager, plan, ledger, plan_id, unforeseen, progress)]
+        status = Status.ROLLED_BACK
+    else:
+        # Only now: what fails from here on must not take back what is committed.
+        remember_outcome(project, manager, plan.effective, plan_id, None)
+        status = Status.DEPLOYED
     if len(errors) > 1:
         status = Status.ROLLBACK_INCOMPLETE
     return DeployResult(
@@ -338,6 +342,14 @@ def _note_outcomes(undone: RollbackPlan, plan: Plan, ledger: Ledger) -> None:
     for change in plan.effective:
         if change.key in worst and ledger.of(change) is not Outcome.NOT_STARTED:
             ledger.record(change, worst[change.key])
+
+
+def _unforeseen(error: Exception) -> DeploymentSystemError:
+    return DeploymentSystemError(
+        f"something went wrong that nobody foresaw: {type(error).__name__}: {error}",
+        error_code=ErrorCodes.UNEXPECTED_ERROR,
+        cause=error,
+    )
 
 
 def _interrupted(project: Project) -> DeploymentError:

@@ -39,7 +39,7 @@ def result_text(result: DeployResult) -> str:
         sign, colour = SIGNS[change.action]
         outcome = result.ledger.of(change)
         word = DONE[change.action] if outcome is Outcome.DONE else f"{DOING[change.action]}: {outcome.value}"
-        link = result.urls.get(change.name)
+        link = result.urls.get(change.key)
         adopted = " (adopted: it was made by somebody else)" if change.adopted else ""
         lines.append(click.style(f"{sign} {change.name}", fg=colour) + f"  {word.replace('_', ' ')}{adopted}")
         if link and len(plan.effective) <= 10:
