@@ -245,6 +245,25 @@ def test_killed_in_the_middle_the_next_one_puts_it_back(
     assert three_flows.stored() == {}
 
 
+def test_what_somebody_changed_after_a_crash_is_kept_and_named(
+    three_flows: Workspace, proxy: RecordingProxy
+) -> None:
+    """The next deployment says so, and goes on."""
+    proxy.faults.append(Fault("POST", CREATE, delay_seconds=20, after=1))
+    running = three_flows.start("deploy", "-o", "json")
+    wait_for(lambda: sum(seen.path == "/api/deployments/" for seen in proxy.seen) >= 1)
+    running.kill()
+    running.communicate()
+    (stored,) = three_flows.stored().values()
+    three_flows.ask("PATCH", f"/deployments/{stored['id']}", {"tags": ["by-hand"]})
+    proxy.forget()
+    result = three_flows.deploy()
+    assert (result.status, result.document["status"]) == (0, "deployed")
+    codes = [item["error_code"] for item in result.document["warnings"]]
+    assert "DEPLOYMENT_ROLLBACK_FAILED" in codes
+    assert three_flows.stored()[stored["name"]]["id"] == stored["id"]
+
+
 def test_two_deployers_at_once_exclude_each_other(three_flows: Workspace, proxy: RecordingProxy) -> None:
     """The second exits 5 at once, or waits as long as it is told."""
     proxy.faults.append(Fault("POST", CREATE, delay_seconds=3, times=1))

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,7 @@ def deploy(
     saved = None
     if options.plan_file is not None:
         selection, saved = read_selection(options.plan_file)
-    with project.connect() as server, _transactions(project, options) as manager:
+    with project.connect() as server, _transactions(project, options) as (manager, left):
         planned = make_plan(
             project,
             server,
@@ -162,7 +162,7 @@ def deploy(
             force=options.force,
             progress=progress,
         )
-        plan = planned.plan
+        plan = replace(planned.plan, warnings=(*planned.plan.warnings, *left))
         if saved is not None and options.plan_file is not None:
             check_still_true(options.plan_file, saved, plan, selection, project.owner.project)
         if options.strict and plan.skipped:
@@ -200,8 +200,9 @@ def clean(
     still needs."""
     options = options or DeployOptions()
     began = time.monotonic()
-    with project.connect() as server, _transactions(project, options) as manager:
+    with project.connect() as server, _transactions(project, options) as (manager, left):
         plan = _plan_cleaning(project, server, selection, force=options.force, progress=progress)
+        plan = replace(plan, warnings=(*plan.warnings, *left))
         if manager is None:
             return DeployResult(Status.PLANNED, plan, Ledger(), seconds=time.monotonic() - began)
         if not plan.effective:
@@ -235,18 +236,19 @@ def _plan_cleaning(
 
 
 @contextmanager
-def _transactions(project: Project, options: DeployOptions) -> Iterator[RollbackManager | None]:
-    """The rollback manager, as the only deployer, once what was left unfinished is settled; None where
-    nothing is to be changed."""
+def _transactions(
+    project: Project, options: DeployOptions
+) -> Iterator[tuple[RollbackManager | None, Sequence[DeploymentError]]]:
+    """The rollback manager, as the only deployer, once what was left unfinished is settled, and what of
+    that was left alone; None where nothing is to be changed."""
     if options.dry_run:
-        yield None
+        yield None, ()
         return
     with (
         transactions(project) as manager,
         only_deployer(project, manager, wait_seconds=options.wait_seconds, on_wait=options.on_wait),
     ):
-        settle(project, manager)
-        yield manager
+        yield manager, settle(project, manager)
 
 
 def _apply(

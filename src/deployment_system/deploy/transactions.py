@@ -89,12 +89,18 @@ def only_deployer(
         locks.release(lock)
 
 
-def settle(project: Project, manager: RollbackManager) -> None:
-    """Rolls back what an earlier process left unfinished in this environment, the newest first. Raises
-    `ProblemsFound` with exit status 4 where something could not be put back for now."""
+def settle(project: Project, manager: RollbackManager) -> list[DeploymentError]:
+    """Rolls back what an earlier process left unfinished in this environment, the newest first; what was
+    left alone there because somebody else has changed it since. Raises `ProblemsFound` with exit status 4
+    where something could not be put back for now."""
+    conflicts = []
     for plan in unfinished(manager, scope_of(project)):
-        if not manager.execute_rollback(plan.plan_id) and plan.status is not OperationStatus.CONFLICT:
+        if manager.execute_rollback(plan.plan_id):
+            continue
+        if plan.status is not OperationStatus.CONFLICT:
             raise ProblemsFound([still_open(plan)], EXIT_ROLLBACK_INCOMPLETE, "rollback_incomplete")
+        conflicts.append(still_open(plan))
+    return conflicts
 
 
 def unfinished(manager: RollbackManager, scope: str | None = None) -> list[RollbackPlan]:
