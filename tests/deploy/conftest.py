@@ -66,6 +66,8 @@ class Workspace(Repository):
             f"    prefect_api_url: {url}\n"
             f"    work_pools: {{python: {POOL}}}\n"
             f"    {environment or 'default_tags: []'}\n"
+            # A server that is away stays so in tests: half a second is as long as a minute.
+            "    outage_patience_seconds: 0.5\n"
             f"flows: {named}\n",
         )
 

@@ -1,64 +1,40 @@
-"""The one door to Prefect: every request that this system sends to a server leaves here.
+"""The one door to Prefect: what can be asked of a server, and what can be changed there.
 
-Plain HTTP instead of Prefect's own client: importing Prefect costs more than most commands take, and
-its client repeats a POST after a lost answer without saying so. Every call has a timeout; what may
-pass by itself is tried again by the retry policy, and only where repeating is safe. The calls of a run
-share a retry budget and a circuit breaker, so that a dying server is not hammered.
+Every request that this system sends to a server leaves here; `connection` says how it is sent.
 """
 
-import ssl
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import quote, urlsplit
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 
-from deployment_system.api import translate
+from deployment_system.api.connection import (
+    DEFAULT_TIMEOUT_SECONDS,
+    PAGE_SIZE,
+    SERVER_RETRY,
+    Connection,
+    Credentials,
+)
 from deployment_system.error_handling import (
     NOT_THERE,
     CircuitBreaker,
     ErrorCodes,
     ErrorContext,
-    LookUpFirst,
-    OpenCircuit,
     PrefectAPIError,
     RetryBudget,
-    RetryHandler,
-    RetryPolicies,
     RetryPolicy,
 )
 
-PAGE_SIZE = 200
-"""The most objects that a Prefect server returns at once (PREFECT_API_DEFAULT_LIMIT's default)."""
-
-DEFAULT_TIMEOUT_SECONDS = 30.0
-CONNECT_TIMEOUT_SECONDS = 5.0
-
-SERVER_RETRY = replace(
-    RetryPolicies.NETWORK_RETRY, max_attempts=7, base_delay=0.01, backoff_multiplier=4.0, max_delay=5.0
-)
-"""A server on SQLite answers 503 to one write in fifteen, also when it has a single writer, and takes it at
-once when it is sent again: the first wait is short. The last ones bridge a restart of some seconds."""
+__all__ = ["Credentials", "PrefectServer"]
 
 OLDEST_SERVER = (3, 2)
 """Schedules with slugs and parameters, which everything here rests on, came before 3.2."""
 
+Item = TypeVar("Item")
+
 IN_FLIGHT_STATES = ("RUNNING", "PENDING", "CANCELLING", "PAUSED")
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What opens the server; never shown."""
-
-    api_key: str | None = None
-    auth_string: str | None = None
-    """`user:password` for servers behind PREFECT_SERVER_API_AUTH_STRING."""
-
-    def __repr__(self) -> str:
-        return "Credentials(…)"
 
 
 class PrefectServer:
@@ -78,34 +54,15 @@ class PrefectServer:
         budget: RetryBudget | None = None,
         breaker: CircuitBreaker | None = None,
     ) -> None:
-        self.url = url.rstrip("/")
-        credentials = credentials or Credentials()
-        headers = {"Authorization": f"Bearer {credentials.api_key}"} if credentials.api_key else {}
-        auth = None
-        if credentials.auth_string and not credentials.api_key:
-            user, _, password = credentials.auth_string.partition(":")
-            auth = httpx.BasicAuth(user, password)
-        self._retry = RetryHandler(
-            retry_policy,
-            budget=budget or RetryBudget(),
-            breaker=breaker or CircuitBreaker(),
-            open_error=self._circuit_open,
+        self._connection = Connection(
+            url,
+            credentials,
+            timeout_seconds=timeout_seconds,
+            retry_policy=retry_policy,
+            budget=budget,
+            breaker=breaker,
         )
-        self._count = threading.Lock()
-        self.requests_sent = 0
-        self.busy_answers = 0
-        """How often the server answered that it is too busy."""
-        try:
-            self._client = httpx.Client(
-                base_url=self.url,
-                headers=headers,
-                auth=auth,
-                timeout=httpx.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS),
-                follow_redirects=True,
-                verify=_trust(self.url),
-            )
-        except httpx.InvalidURL as error:
-            raise translate.transport_error(error, url, ErrorContext()) from error
+        self.url = self._connection.url
 
     def __enter__(self) -> Self:
         return self
@@ -120,17 +77,28 @@ class PrefectServer:
 
     def close(self) -> None:
         """Ends the connections."""
-        self._client.close()
+        self._connection.close()
+
+    @property
+    def requests_sent(self) -> int:
+        """How many requests were sent so far, each attempt counted."""
+        return self._connection.requests_sent
+
+    @property
+    def busy_answers(self) -> int:
+        """How often the server answered that it is too busy."""
+        return self._connection.busy_answers
+
+    def is_healthy(self) -> bool:
+        """Whether the server answers now. Asked once, and soon given up; raises nothing."""
+        return self._connection.is_healthy()
 
     # -- what is there ---------------------------------------------------------------------------
 
     def version(self) -> str:
         """The server's version, once it has shown that it is a Prefect API that we can work with."""
         context = ErrorContext(operation="ask for the server's version")
-        answer = self._retry.retry(self._send_for_success_or_missing, "GET", "/admin/version", context)
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            raise translate.not_a_prefect_server(self.url, answer, context)
-        version: str = self._json(answer, str, context)
+        version = self._connection.text("/admin/version", context)
         if _release(version) < OLDEST_SERVER:
             oldest = ".".join(map(str, OLDEST_SERVER))
             raise PrefectAPIError(
@@ -151,37 +119,64 @@ class PrefectServer:
     def deployments(self, *, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Every deployment of the server, or those with these ids."""
         if ids is None:
-            return list(self._pages("/deployments/filter", {}, "read deployments"))
+            return self._all("/deployments/filter", {}, "read deployments")
         return self._chosen("deployments", "id", ids)
 
-    def deployment(self, deployment_id: str) -> dict[str, Any] | None:
-        """One deployment; None where there is none of that id."""
-        return self._read_or_none(f"/deployments/{deployment_id}", "read a deployment")
+    def deployments_named(self, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+        """Deployments by the names of their flow and their own; those that there are."""
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for some in _pages_of(names):
+            flow_names = {flow["id"]: flow["name"] for flow in self.flows(_once(flow for flow, _ in some))}
+            asked = {
+                "flows": {"id": {"any_": list(flow_names)}},
+                "deployments": {"name": {"any_": _once(name for _, name in some)}},
+            }
+            stored = self._all("/deployments/filter", asked, "read deployments") if flow_names else ()
+            found |= {(flow_names[item["flow_id"]], item["name"]): item for item in stored}
+        return {name: found[name] for name in names if name in found}
 
     def deployment_named(self, flow_name: str, name: str) -> dict[str, Any] | None:
         """The deployment of a flow; None where there is none of that name."""
         path = f"/deployments/name/{_quoted(flow_name)}/{_quoted(name)}"
         return self._read_or_none(path, "read a deployment")
 
-    def flow_is_used(self, flow_id: str) -> bool:
-        """Whether a flow has deployments or runs, which would lose it."""
-        wanted = {"flows": {"id": {"any_": [flow_id]}}, "limit": 1}
-        context = ErrorContext(operation="see who uses a flow")
-        kinds = ("deployments", "flow_runs")
-        return any(self._list("POST", f"/{kind}/filter", wanted, context) for kind in kinds)
+    def used_flows(self, ids: Sequence[str]) -> set[str]:
+        """Of these flows, those that have deployments or runs, which would be lost with them."""
+        used: set[str] = set()
+        for some in _pages_of(ids):
+            wanted = {"flows": {"id": {"any_": some}}}
+            for kind in ("deployments", "flow_runs"):
+                found = self._all(f"/{kind}/filter", wanted, "see who uses a flow")
+                used.update(item["flow_id"] for item in found)
+        return used
 
     def work_pools(self) -> list[dict[str, Any]]:
         """Every work pool, with its template."""
-        return list(self._pages("/work_pools/filter", {}, "read work pools"))
+        return self._all("/work_pools/filter", {}, "read work pools")
+
+    def work_pool(self, name: str) -> dict[str, Any] | None:
+        """A work pool; None where there is none of that name."""
+        return self._read_or_none(f"/work_pools/{_quoted(name)}", "read a work pool")
+
+    def work_queues(self, work_pool: str) -> list[dict[str, Any]]:
+        """The queues of a work pool."""
+        return self._all(f"/work_pools/{_quoted(work_pool)}/queues/filter", {}, "read work queues")
+
+    def has_deployments(self, work_pool: str, work_queue: str | None = None) -> bool:
+        """Whether any deployment goes to the pool, or to that queue of it."""
+        wanted: dict[str, Any] = {"work_pools": {"name": {"any_": [work_pool]}}, "limit": 1}
+        if work_queue is not None:
+            wanted["work_pool_queues"] = {"name": {"any_": [work_queue]}}
+        context = ErrorContext(operation="see who uses a work queue", work_pool=work_pool)
+        return bool(self._connection.list("/deployments/filter", wanted, context))
 
     def workers(self, work_pool: str) -> list[dict[str, Any]]:
         """The workers that have polled the pool."""
-        path = f"/work_pools/{_quoted(work_pool)}/workers/filter"
-        return list(self._pages(path, {}, "read workers"))
+        return self._all(f"/work_pools/{_quoted(work_pool)}/workers/filter", {}, "read workers")
 
     def automations(self) -> list[dict[str, Any]]:
         """Every automation."""
-        return list(self._pages("/automations/filter", {}, "read automations"))
+        return self._all("/automations/filter", {}, "read automations")
 
     def variable(self, name: str) -> Any:
         """The value of a Prefect variable; None where there is none of that name."""
@@ -192,11 +187,10 @@ class PrefectServer:
         """Runs that deleting these deployments would hurt: started ones, and scheduled ones that a
         person or a program asked for (the scheduler makes its own again)."""
         runs: list[dict[str, Any]] = []
-        for start in range(0, len(deployment_ids), PAGE_SIZE):
-            ids = list(deployment_ids[start : start + PAGE_SIZE])
+        for ids in _pages_of(deployment_ids):
             states = [*IN_FLIGHT_STATES, "SCHEDULED"]
             wanted = {"flow_runs": {"deployment_id": {"any_": ids}, "state": {"type": {"any_": states}}}}
-            runs.extend(self._pages("/flow_runs/filter", wanted, "read runs in flight"))
+            runs.extend(self._all("/flow_runs/filter", wanted, "read runs in flight"))
         return [run for run in runs if run["state_type"] in IN_FLIGHT_STATES or not run.get("auto_scheduled")]
 
     # -- what is changed -------------------------------------------------------------------------
@@ -204,175 +198,119 @@ class PrefectServer:
     def ensure_flow(self, name: str) -> str:
         """The id of the flow of that name, which is made where there is none. Safe to repeat."""
         context = ErrorContext(flow_name=name, operation="create a flow")
-        return str(self._call("POST", "/flows/", {"name": name}, context)["id"])
+        return str(self._connection.call("POST", "/flows/", {"name": name}, context)["id"])
 
     def delete_flow(self, flow_id: str, context: ErrorContext) -> None:
         """Deletes a flow with its deployments; one that is gone already is as good."""
-        self._delete(f"/flows/{flow_id}", context)
+        self._connection.delete(f"/flows/{flow_id}", context)
+
+    def delete_flows(self, ids: Sequence[str], context: ErrorContext) -> None:
+        """As `delete_flow`, many with one request."""
+        self._connection.delete_many("flows", ids, context)
 
     def put_deployment(self, body: Mapping[str, Any], context: ErrorContext) -> dict[str, Any]:
         """Creates the deployment or, where flow and name are taken, replaces it: then its schedules are
         made anew with other ids. Safe to repeat."""
-        stored: dict[str, Any] = self._call("POST", "/deployments/", body, context)
+        stored: dict[str, Any] = self._connection.call("POST", "/deployments/", body, context)
         return stored
 
     def change_deployment(self, deployment_id: str, fields: Mapping[str, Any], context: ErrorContext) -> None:
         """Sets these fields and leaves the others alone. Safe to repeat."""
-        self._call("PATCH", f"/deployments/{deployment_id}", fields, context)
+        self._connection.call("PATCH", f"/deployments/{deployment_id}", fields, context)
 
     def delete_deployment(self, deployment_id: str, context: ErrorContext) -> None:
         """Deletes it; one that is gone already is as good."""
-        self._delete(f"/deployments/{deployment_id}", context)
+        self._connection.delete(f"/deployments/{deployment_id}", context)
+
+    def delete_deployments(self, ids: Sequence[str], context: ErrorContext) -> None:
+        """As `delete_deployment`, many with one request: twice as fast as one by one, and more."""
+        self._connection.delete_many("deployments", ids, context)
 
     def add_schedule(self, deployment_id: str, schedule: Mapping[str, Any], context: ErrorContext) -> None:
         """Adds a schedule. Not repeated blindly: when the answer is lost, the server is asked whether it
         has the schedule's slug before it is sent again."""
-        path = f"/deployments/{deployment_id}/schedules"
-
-        def add() -> None:
-            self._raise_for_status(self._send("POST", path, [schedule], context), context)
 
         def there_already() -> Any:
-            return None if self._has_schedule(deployment_id, schedule["slug"], context) else NOT_THERE
+            found = self._connection.read_once_or_none(f"/deployments/{deployment_id}", context)
+            slugs = [item["slug"] for item in found["schedules"]] if found else []
+            return None if schedule["slug"] in slugs else NOT_THERE
 
-        self._retry.retry(LookUpFirst(add, there_already))
+        self._connection.add(f"/deployments/{deployment_id}/schedules", [schedule], there_already, context)
 
     def change_schedule(
         self, deployment_id: str, schedule_id: str, fields: Mapping[str, Any], context: ErrorContext
     ) -> None:
         """Sets these fields of a schedule, which keeps its id. Safe to repeat."""
-        self._call("PATCH", f"/deployments/{deployment_id}/schedules/{schedule_id}", fields, context)
+        path = f"/deployments/{deployment_id}/schedules/{schedule_id}"
+        self._connection.call("PATCH", path, fields, context)
 
     def delete_schedule(self, deployment_id: str, schedule_id: str, context: ErrorContext) -> None:
         """Deletes a schedule; one that is gone already is as good."""
-        self._delete(f"/deployments/{deployment_id}/schedules/{schedule_id}", context)
+        self._connection.delete(f"/deployments/{deployment_id}/schedules/{schedule_id}", context)
 
-    def ensure_process_pool(self, name: str) -> bool:
-        """Makes a work pool of type `process` from the server's own template where there is none of that
-        name; True where it was made. One that another caller makes at the same moment is as good."""
-        context = ErrorContext(operation="create a work pool", work_pool=name)
-        if self._read_or_none(f"/work_pools/{_quoted(name)}", "read a work pool") is not None:
-            return False
-        kinds = self._call("GET", "/collections/views/aggregate-worker-metadata", None, context)
-        template = kinds["prefect"]["process"]["default_base_job_configuration"]
-        body = {"name": name, "type": "process", "base_job_template": template}
+    def put_work_pool(self, body: Mapping[str, Any], context: ErrorContext) -> bool:
+        """Makes a work pool; False where there is one of that name, which another caller may have made at
+        the same moment and which stays as it is."""
         try:
-            self._call("POST", "/work_pools/", body, context)
+            self._connection.call("POST", "/work_pools/", body, context)
         except PrefectAPIError as error:
             if error.context.extra.get("status") != httpx.codes.CONFLICT:
                 raise
             return False
         return True
 
+    def change_work_pool(self, name: str, fields: Mapping[str, Any], context: ErrorContext) -> None:
+        """Sets these fields of a work pool. Safe to repeat."""
+        self._connection.call("PATCH", f"/work_pools/{_quoted(name)}", fields, context)
+
+    def delete_work_pool(self, name: str, context: ErrorContext) -> None:
+        """Deletes a work pool with its queues; one that is gone already is as good."""
+        self._connection.delete(f"/work_pools/{_quoted(name)}", context)
+
+    def delete_work_queue(self, work_pool: str, name: str, context: ErrorContext) -> None:
+        """Deletes a queue of a work pool; one that is gone already is as good."""
+        self._connection.delete(f"/work_pools/{_quoted(work_pool)}/queues/{_quoted(name)}", context)
+
+    def ensure_process_pool(self, name: str) -> bool:
+        """Makes a work pool of type `process` from the server's own template where there is none of that
+        name; True where it was made."""
+        context = ErrorContext(operation="create a work pool", work_pool=name)
+        if self.work_pool(name) is not None:
+            return False
+        kinds = self._connection.call("GET", "/collections/views/aggregate-worker-metadata", None, context)
+        template = kinds["prefect"]["process"]["default_base_job_configuration"]
+        return self.put_work_pool({"name": name, "type": "process", "base_job_template": template}, context)
+
     def answers_null_fields(self) -> bool:
         """Whether the server takes null in a body; with fastapi 0.151 to 0.154 it answers 422."""
         context = ErrorContext(operation="look for a known fault of the server")
-        answer = self._send("POST", "/flows/filter", {"flows": None, "limit": 1}, context)
-        if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
-            return False
-        self._raise_for_status(answer, context)
-        return True
+        status = self._connection.status_of("POST", "/flows/filter", {"flows": None, "limit": 1}, context)
+        return status != httpx.codes.UNPROCESSABLE_ENTITY
 
-    # -- how it is sent --------------------------------------------------------------------------
-
-    def _has_schedule(self, deployment_id: str, slug: str, context: ErrorContext) -> bool:
-        """Asked once: who asks is retried already."""
-        answer = self._send_for_success_or_missing("GET", f"/deployments/{deployment_id}", context)
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            return False
-        return any(item["slug"] == slug for item in self._json(answer, dict, context)["schedules"])
-
-    def _delete(self, path: str, context: ErrorContext) -> None:
-        self._retry.retry(self._send_for_success_or_missing, "DELETE", path, context)
+    # -- inside ----------------------------------------------------------------------------------
 
     def _read_or_none(self, path: str, operation: str) -> dict[str, Any] | None:
-        context = ErrorContext(operation=operation)
-        answer = self._retry.retry(self._send_for_success_or_missing, "GET", path, context)
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            return None
-        found: dict[str, Any] = self._json(answer, dict, context)
-        return found
+        return self._connection.read_or_none(path, ErrorContext(operation=operation))
 
-    def _send_for_success_or_missing(self, method: str, path: str, context: ErrorContext) -> httpx.Response:
-        answer = self._send(method, path, None, context)
-        if answer.status_code != httpx.codes.NOT_FOUND:
-            self._raise_for_status(answer, context)
-        return answer
+    def _all(self, path: str, wanted: Mapping[str, Any], operation: str) -> list[dict[str, Any]]:
+        return list(self._connection.pages(path, wanted, ErrorContext(operation=operation)))
 
     def _chosen(self, kind: str, key: str, values: Sequence[str]) -> list[dict[str, Any]]:
         """Objects with one of these values: at most a page of them an ask, so that one page answers it."""
         found: list[dict[str, Any]] = []
         context = ErrorContext(operation=f"read {kind}")
-        for start in range(0, len(values), PAGE_SIZE):
-            asked = {kind: {key: {"any_": list(values[start : start + PAGE_SIZE])}}, "limit": PAGE_SIZE}
-            found.extend(self._list("POST", f"/{kind}/filter", asked, context))
+        for some in _pages_of(values):
+            asked = {kind: {key: {"any_": some}}, "limit": PAGE_SIZE}
+            found.extend(self._connection.list(f"/{kind}/filter", asked, context))
         return found
 
-    def _pages(self, path: str, wanted: Mapping[str, Any], operation: str) -> Iterator[dict[str, Any]]:
-        context = ErrorContext(operation=operation)
-        offset = 0
-        while True:
-            page = self._list("POST", path, {**wanted, "limit": PAGE_SIZE, "offset": offset}, context)
-            yield from page
-            if len(page) < PAGE_SIZE:
-                return
-            offset += PAGE_SIZE
 
-    def _list(self, method: str, path: str, body: Any, context: ErrorContext) -> list[dict[str, Any]]:
-        """An answer that must be a list: an empty object taken for "nothing there" would do harm."""
-        answer = self._retry.retry(self._send_for_success, method, path, body, context)
-        found: list[dict[str, Any]] = self._json(answer, list, context)
-        return found
-
-    def _call(self, method: str, path: str, body: Any, context: ErrorContext) -> Any:
-        """The object that the server answers; None where it answers without content."""
-        answer = self._retry.retry(self._send_for_success, method, path, body, context)
-        return self._json(answer, dict, context) if answer.content else None
-
-    def _send_for_success(self, method: str, path: str, body: Any, context: ErrorContext) -> httpx.Response:
-        answer = self._send(method, path, body, context)
-        self._raise_for_status(answer, context)
-        return answer
-
-    def _json(self, answer: httpx.Response, shape: type, context: ErrorContext) -> Any:
-        try:
-            content = answer.json()
-        except ValueError as error:
-            raise translate.not_a_prefect_server(self.url, answer, context) from error
-        if not isinstance(content, shape):
-            raise translate.not_a_prefect_server(self.url, answer, context)
-        return content
-
-    def _send(self, method: str, path: str, body: Any, context: ErrorContext) -> httpx.Response:
-        with self._count:
-            self.requests_sent += 1
-        try:
-            return self._client.request(method, path, json=body)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise translate.transport_error(error, self.url, context) from error
-
-    def _circuit_open(self, refusal: OpenCircuit) -> PrefectAPIError:
-        return translate.circuit_open(refusal, self.url)
-
-    def _raise_for_status(self, answer: httpx.Response, context: ErrorContext) -> None:
-        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            with self._count:
-                self.busy_answers += 1
-        if not answer.is_success:
-            raise translate.status_error(answer, self.url, context)
+def _once(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))
 
 
-def _trust(url: str) -> ssl.SSLContext:
-    """Whose certificates are trusted: on this very machine nobody's, as HTTP needs none, and to read all
-    that are known takes longer than asking a server there."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        # The client says what is wrong with the URL, in words of its own.
-        return httpx.create_ssl_context()
-    if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.create_ssl_context()
+def _pages_of(values: Sequence[Item]) -> Iterable[list[Item]]:
+    return (list(values[start : start + PAGE_SIZE]) for start in range(0, len(values), PAGE_SIZE))
 
 
 def _release(version: str) -> tuple[int, ...]:

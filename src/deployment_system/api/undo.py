@@ -1,25 +1,27 @@
-"""Deployments and flows as resources that can be put back: how they are observed, compared and restored.
+"""Deployments, and what is made on the way to them, as resources that can be put back.
 
 States are JSON values, so that a journal can keep them and another process can restore them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from deployment_system.api.deployment_states import State, deployment_state, parts_that_differ
 from deployment_system.api.prefect_server import PrefectServer
-from deployment_system.api.stored_values import same_field, same_timing, stored_fields
-from deployment_system.error_handling import ErrorContext, UndoHandler
+from deployment_system.error_handling import ErrorContext, GroupUndoHandler, UndoHandler, UndoHandlers
 
 DEPLOYMENT = "prefect.deployment"
 FLOW = "prefect.flow"
+WORK_POOL = "prefect.work_pool"
+WORK_QUEUE = "prefect.work_queue"
 
-State = Mapping[str, Any]
+Reference = Mapping[str, Any]
 Connect = Callable[[str], PrefectServer]
 """From a server's URL to the server, with the credentials that this process has for it. Whoever supplies it
 closes the server."""
 
-_OURS_TO_SEND = "prefect."
-"""The server writes labels with this prefix itself, and refuses them from others."""
+_POOL_FIELDS = ("type", "description", "base_job_template", "is_paused", "concurrency_limit")
+_USED = "used"
 
 
 def deployment_reference(server_url: str, flow_name: str, name: str) -> dict[str, str]:
@@ -32,40 +34,50 @@ def flow_reference(server_url: str, name: str) -> dict[str, str]:
     return {"server": server_url, "flow": name}
 
 
-def deployment_state(stored: Mapping[str, Any]) -> State:
-    """Everything of a deployment that can be put back, from the server's JSON."""
-    schedules = [
+def work_pool_reference(server_url: str, name: str) -> dict[str, str]:
+    """What the journal knows a work pool by."""
+    return {"server": server_url, "work_pool": name}
+
+
+def work_queue_reference(server_url: str, work_pool: str, name: str) -> dict[str, str]:
+    """What the journal knows a queue of a work pool by."""
+    return {"server": server_url, "work_pool": work_pool, "work_queue": name}
+
+
+def undo_handlers(connect: Connect) -> UndoHandlers:
+    """The handlers of everything that this door can put back."""
+    return UndoHandlers(
         {
-            "slug": item.get("slug"),
-            "schedule": dict(item["schedule"]),
-            "active": item["active"],
-            "parameters": item.get("parameters") or {},
-            "max_scheduled_runs": item.get("max_scheduled_runs"),
+            DEPLOYMENT: DeploymentUndo(connect),
+            FLOW: FlowUndo(connect),
+            WORK_POOL: WorkPoolUndo(connect),
+            WORK_QUEUE: WorkQueueUndo(connect),
         }
-        for item in stored.get("schedules") or ()
-    ]
-    return {
-        "id": stored["id"],
-        "fields": stored_fields(stored),
-        "schedules": schedules,
-        "labels": _sendable(stored.get("labels") or {}),
-        "paused": bool(stored.get("paused")),
-    }
+    )
 
 
-class DeploymentUndo(UndoHandler):
+class DeploymentUndo(GroupUndoHandler):
     """Deployments: every field, schedules with their slugs and pauses, labels, concurrency limit."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
 
-    def observe(self, reference: Mapping[str, Any]) -> State | None:
+    def observe(self, reference: Reference) -> State | None:
         """The deployment as the server has it."""
         server = self._connect(reference["server"])
         stored = server.deployment_named(reference["flow"], reference["deployment"])
         return None if stored is None else deployment_state(stored)
 
-    def restore(self, reference: Mapping[str, Any], state: State | None, found: State | None) -> None:
+    def observe_all(self, references: Sequence[Reference]) -> list[State | None]:
+        """Two requests for two hundred of them."""
+        found: dict[tuple[str, str, str], State] = {}
+        for url, of_server in _by_server(references).items():
+            names = [(reference["flow"], reference["deployment"]) for reference in of_server]
+            for name, stored in self._connect(url).deployments_named(names).items():
+                found[(url, *name)] = deployment_state(stored)
+        return [found.get((each["server"], each["flow"], each["deployment"])) for each in references]
+
+    def restore(self, reference: Reference, state: State | None, found: State | None) -> None:
         """Deletes it, or sends every field: what was not sent would stay as it is."""
         context = ErrorContext(
             flow_name=reference["flow"], deployment_name=reference["deployment"], operation="roll back"
@@ -85,6 +97,11 @@ class DeploymentUndo(UndoHandler):
         }
         server.put_deployment(body, context)
 
+    def remove_all(self, references: Sequence[Reference], found: Sequence[State | None]) -> None:
+        """One request for fifty of them."""
+        for url, ids in _ids_by_server(references, found).items():
+            self._connect(url).delete_deployments(ids, ErrorContext(operation="roll back"))
+
     def same(self, one: State, other: State) -> bool:
         """Whether both say the same. The id says nothing: what was deleted comes back with another."""
         return not parts_that_differ(one, other)
@@ -100,22 +117,36 @@ class DeploymentUndo(UndoHandler):
         return changed.isdisjoint(parts_that_differ(after, found))
 
 
-class FlowUndo(UndoHandler):
-    """Flows that a deployment made on its way."""
+class _MadeOnTheWay(UndoHandler):
+    """What is made because a deployment needs it, and removed only as long as nothing else does: what has
+    deployments or runs of others is no longer ours to remove, and counts as gone."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
 
-    def observe(self, reference: Mapping[str, Any]) -> State | None:
-        """The flow, as long as nothing needs it: one that has deployments or runs of others is no longer
-        ours to remove, and counts as gone."""
-        server = self._connect(reference["server"])
-        for flow in server.flows([reference["flow"]]):
-            if not server.flow_is_used(flow["id"]):
-                return {"id": flow["id"]}
-        return None
+    def made_by(self, found: State | None, before: State | None, after: State | None) -> bool:
+        """Nobody else's work is in it, as long as nobody uses it."""
+        return True
 
-    def restore(self, reference: Mapping[str, Any], state: State | None, found: State | None) -> None:
+
+class FlowUndo(_MadeOnTheWay, GroupUndoHandler):
+    """Flows."""
+
+    def observe(self, reference: Reference) -> State | None:
+        """The flow, where nothing needs it."""
+        return self.observe_all([reference])[0]
+
+    def observe_all(self, references: Sequence[Reference]) -> list[State | None]:
+        """Three requests for two hundred of them."""
+        found: dict[tuple[str, str], State] = {}
+        for url, of_server in _by_server(references).items():
+            server = self._connect(url)
+            flows = server.flows([reference["flow"] for reference in of_server])
+            used = server.used_flows([flow["id"] for flow in flows])
+            found |= {(url, flow["name"]): {"id": flow["id"]} for flow in flows if flow["id"] not in used}
+        return [found.get((reference["server"], reference["flow"])) for reference in references]
+
+    def restore(self, reference: Reference, state: State | None, found: State | None) -> None:
         """Deletes the flow, or makes it again."""
         server = self._connect(reference["server"])
         if state is not None:
@@ -123,46 +154,80 @@ class FlowUndo(UndoHandler):
         elif found is not None:
             server.delete_flow(found["id"], ErrorContext(flow_name=reference["flow"], operation="roll back"))
 
+    def remove_all(self, references: Sequence[Reference], found: Sequence[State | None]) -> None:
+        """One request for fifty of them."""
+        for url, ids in _ids_by_server(references, found).items():
+            self._connect(url).delete_flows(ids, ErrorContext(operation="roll back"))
+
+
+class WorkQueueUndo(_MadeOnTheWay):
+    """Work queues, which a server makes when a deployment names a new one."""
+
+    def observe(self, reference: Reference) -> State | None:
+        """The queue, where nothing needs it."""
+        server, pool, name = (
+            self._connect(reference["server"]),
+            reference["work_pool"],
+            reference["work_queue"],
+        )
+        if server.work_pool(pool) is None or name not in {each["name"] for each in server.work_queues(pool)}:
+            return None
+        return None if server.has_deployments(pool, name) else {}
+
+    def restore(self, reference: Reference, state: State | None, found: State | None) -> None:
+        """Deletes the queue. One that was there before is never deleted, so none has to be made again."""
+        if state is None and found is not None:
+            context = ErrorContext(operation="roll back", work_pool=reference["work_pool"])
+            server = self._connect(reference["server"])
+            server.delete_work_queue(reference["work_pool"], reference["work_queue"], context)
+
+
+class WorkPoolUndo(UndoHandler):
+    """Work pools with their settings. One that was made, and that somebody deploys to by now, is kept."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+
+    def observe(self, reference: Reference) -> State | None:
+        """The pool, and whether anybody deploys to it."""
+        server, name = self._connect(reference["server"]), reference["work_pool"]
+        pool = server.work_pool(name)
+        if pool is None:
+            return None
+        return {**{field: pool.get(field) for field in _POOL_FIELDS}, _USED: server.has_deployments(name)}
+
+    def restore(self, reference: Reference, state: State | None, found: State | None) -> None:
+        """Deletes the pool with its queues, or makes it as it was."""
+        server, name = self._connect(reference["server"]), reference["work_pool"]
+        context = ErrorContext(operation="roll back", work_pool=name)
+        if state is None:
+            server.delete_work_pool(name, context)
+            return
+        fields = {field: state[field] for field in _POOL_FIELDS}
+        if not server.put_work_pool({"name": name, **fields}, context):
+            server.change_work_pool(name, {key: fields[key] for key in fields if key != "type"}, context)
+
+    def same(self, one: State, other: State) -> bool:
+        """Whether the settings are the same, whoever uses the pool."""
+        return all(one.get(field) == other.get(field) for field in _POOL_FIELDS)
+
     def made_by(self, found: State | None, before: State | None, after: State | None) -> bool:
-        """A flow has nothing that somebody could change."""
-        return True
+        """As made, and nobody else's by now."""
+        if found is None or after is None:
+            return found is after
+        return self.same(found, after) and not (before is None and found[_USED])
 
 
-def parts_that_differ(one: State, other: State) -> set[str]:
-    """Names of the fields, labels and schedules that are not the same in both. Of the fields, those that
-    `one` speaks of: an intended state leaves out what the server fills in."""
-    fields = {
-        name
-        for name, value in one["fields"].items()
-        if not same_field(name, value, other["fields"].get(name))
-    }
-    first, second = _by_slug(one), _by_slug(other)
-    schedules = {
-        f"schedule {slug}"
-        for slug in first.keys() | second.keys()
-        if slug not in first or slug not in second or not _same_schedule(first[slug], second[slug])
-    }
-    labels = {
-        f"label {name}"
-        for name in one["labels"].keys() | other["labels"].keys()
-        if one["labels"].get(name) != other["labels"].get(name)
-    }
-    paused = {"paused"} if one["paused"] != other["paused"] else set()
-    return fields | schedules | labels | paused
+def _by_server(references: Sequence[Reference]) -> dict[str, list[Reference]]:
+    grouped: dict[str, list[Reference]] = {}
+    for reference in references:
+        grouped.setdefault(reference["server"], []).append(reference)
+    return grouped
 
 
-def _same_schedule(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    told = ("active", "parameters", "max_scheduled_runs")
-    return same_timing(one["schedule"], other["schedule"]) and all(one[key] == other[key] for key in told)
-
-
-def _by_slug(state: State) -> dict[str, Mapping[str, Any]]:
-    """Schedules by slug; those without one by what they say, as nothing else tells them apart."""
-    return {
-        str(item["slug"] or sorted((key, str(value)) for key, value in item["schedule"].items())): item
-        for item in state["schedules"]
-    }
-
-
-def _sendable(labels: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in labels.items() if not name.startswith(_OURS_TO_SEND)}
+def _ids_by_server(references: Sequence[Reference], found: Sequence[State | None]) -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {}
+    for reference, state in zip(references, found, strict=True):
+        if state is not None:
+            ids.setdefault(reference["server"], []).append(state["id"])
+    return ids

@@ -21,6 +21,7 @@ PHASES = {
     "activate": "activating schedules",
     "delete": "deleting",
     "roll back": "putting back what was changed",
+    "wait for the server": "the server is away: waiting for it, to put back what was changed",
 }
 
 

@@ -145,6 +145,8 @@ class Environment(Settings):
     """Docker networks of container deployments."""
     volumes: FilledTexts = ()
     """Docker volumes of container deployments, such as /data:/data:ro."""
+    outage_patience_seconds: Annotated[Number, Field(ge=0, le=3600)] = 60.0
+    """How long a rollback waits for a server that went away in the middle of a deployment, in seconds."""
     source: Source = Source(local=True)
     """Where the worker finds the code of process deployments."""
 

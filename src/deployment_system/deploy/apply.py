@@ -6,20 +6,27 @@ another id when it is made again.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 
 from deployment_system.api.prefect_server import PrefectServer
-from deployment_system.api.stored_values import DEPLOYMENT_FIELDS
-from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment, Owner
-from deployment_system.deploy.intents import activation_intent, deletion_intent, flow_intents, put_intent
+from deployment_system.deploy.bodies import differences, is_put_whole, needs_activation, patch_body, put_body
+from deployment_system.deploy.deployments import ActualDeployment, Owner
+from deployment_system.deploy.intents import (
+    activation_intent,
+    deletion_intent,
+    flow_intents,
+    put_intent,
+    work_queue_intents,
+)
 from deployment_system.deploy.links import ui_url
 from deployment_system.deploy.pace import run_paced
-from deployment_system.deploy.plan import Action, Change, Memory, plan_deployment
+from deployment_system.deploy.plan import Action, Change
+from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.error_handling import (
     DeploymentError,
     DeploymentSystemError,
@@ -30,17 +37,6 @@ from deployment_system.error_handling import (
     RollbackManager,
     attempts_of,
 )
-
-
-class Progress(Protocol):
-    """Told how far a phase is; `total` None where nobody knows."""
-
-    def __call__(self, phase: str, done: int, total: int | None, label: str) -> None:
-        """`done` of `total` in this phase; `label` says with what."""
-
-
-def no_progress(phase: str, done: int, total: int | None, label: str) -> None:
-    """Tells nobody."""
 
 
 class Outcome(StrEnum):
@@ -95,11 +91,19 @@ class Applier:
     def apply(self, changes: Sequence[Change]) -> None:
         """All phases."""
         puts = [change for change in changes if change.action in (Action.CREATE, Action.UPDATE)]
-        to_activate = [change for change in puts if _needs_activation(change)]
+        to_activate = [change for change in puts if needs_activation(change)]
         deletions = [change for change in changes if change.action is Action.DELETE]
-        # Flows before their deployments, so that they are removed after them.
-        self.journal.prepare(flow_intents(puts, self.flow_ids, self.server.url))
-        self.journal.prepare([self._put_intent(change) for change in puts])
+        bodies = {change.key: self._body(change) for change in puts}
+        # What deployments need before them, so that it is removed after them.
+        self.journal.prepare(
+            [*flow_intents(puts, self.flow_ids, self.server.url), *self._work_queue_intents(bodies.values())]
+        )
+        self.journal.prepare(
+            [
+                put_intent(change, bodies[change.key], self.server.url, whole=is_put_whole(change))
+                for change in puts
+            ]
+        )
         self._phase("apply", puts, self._put)
         if to_activate:
             stored = self._verify(puts, activated=False)
@@ -128,10 +132,21 @@ class Applier:
 
     # -- the effects of one change ---------------------------------------------------------------
 
-    def _put_intent(self, change: Change) -> Intent:
-        whole = _is_put_whole(change)
-        body = put_body(change, "", self.owner) if whole else patch_body(change)
-        return put_intent(change, body, self.server.url, whole=whole)
+    def _body(self, change: Change) -> dict[str, Any]:
+        return put_body(change, "", self.owner) if is_put_whole(change) else patch_body(change)
+
+    def _work_queue_intents(self, bodies: Iterable[Mapping[str, Any]]) -> list[Intent]:
+        named = [
+            (body["work_pool_name"], body["work_queue_name"])
+            for body in bodies
+            if body.get("work_queue_name")
+        ]
+        known = {
+            (pool, queue["name"])
+            for pool in dict.fromkeys(pool for pool, _ in named)
+            for queue in self.server.work_queues(pool)
+        }
+        return work_queue_intents(named, known, self.server.url)
 
     def _put(self, change: Change) -> None:
         self._tracked(change, self._create_or_update, Outcome.APPLIED)
@@ -162,7 +177,7 @@ class Applier:
         self.ledger.record(change, outcome)
 
     def _create_or_update(self, change: Change, context: ErrorContext) -> None:
-        if _is_put_whole(change):
+        if is_put_whole(change):
             self._put_whole(change, context)
             return
         if change.actual is None:
@@ -235,110 +250,6 @@ class Applier:
                 error_code=ErrorCodes.DEPLOYMENT_VERIFICATION_FAILED,
                 context=ErrorContext(deployment_name=left[0]["name"], environment=self.owner.environment),
             )
-
-
-def put_body(change: Change, flow_id: str, owner: Owner) -> dict[str, Any]:
-    """The whole deployment for POST: what is declared, over what the server has where it is adopted.
-
-    A new one with schedules starts paused, and is activated once it was looked at.
-    """
-    desired = _desired(change)
-    actual = change.actual
-    body: dict[str, Any] = {}
-    if actual is not None:
-        kept = {name: actual.fields.get(name) for name in DEPLOYMENT_FIELDS}
-        body = {name: value for name, value in kept.items() if value is not None}
-    body |= {name: desired.fields[name] for name in DEPLOYMENT_FIELDS if name in desired.fields}
-    labels = {**(actual.labels if actual else {}), **owner.labels(desired.type)}
-    body |= {
-        "name": desired.name,
-        "flow_id": flow_id,
-        "labels": {name: value for name, value in labels.items() if not name.startswith("prefect.")},
-        "schedules": _schedules_to_put(change),
-        "paused": _starts_paused(change),
-    }
-    return body
-
-
-def _is_put_whole(change: Change) -> bool:
-    """Created or taken over with all its fields, rather than changed in some."""
-    return change.action is Action.CREATE or change.adopted
-
-
-def patch_body(change: Change) -> dict[str, Any]:
-    """The fields for PATCH: what differs, and nothing else."""
-    body = {
-        name: field_change.after
-        for name, field_change in change.fields.items()
-        if name in DEPLOYMENT_FIELDS or name == "paused"
-    }
-    desired = _desired(change)
-    if "work_queue_name" in body and "work_pool_name" not in body:
-        # Alone, the queue's name would move the deployment to the pool `default-agent-pool`.
-        pool = desired.fields.get("work_pool_name") or (
-            change.actual and change.actual.fields["work_pool_name"]
-        )
-        body["work_pool_name"] = pool
-    elif "work_pool_name" in body and desired.fields.get("work_queue_name"):
-        body["work_queue_name"] = desired.fields["work_queue_name"]
-    if "concurrency_options" in body and "concurrency_limit" not in body:
-        body["concurrency_limit"] = desired.fields.get("concurrency_limit")
-    return body
-
-
-def differences(
-    change: Change, actual: ActualDeployment | None, owner: Owner, *, activated: bool
-) -> list[str]:
-    """The names of what is not as it was sent; before the activation, schedules and the pause are not
-    looked at."""
-    desired = _desired(change)
-    if actual is None:
-        return ["it is missing"]
-    found = plan_deployment(desired, actual, owner, Memory())
-    left = [name for name in found.fields if activated or name not in ("schedules", "paused")]
-    removed = {pair.actual.id for pair in change.schedules if pair.desired is None and pair.actual}
-    if activated and removed & {item.id for item in actual.schedules}:
-        left.append("schedules")
-    if activated and change.action is Action.CREATE and actual.paused != bool(desired.paused):
-        left.append("paused")
-    return left
-
-
-def _desired(change: Change) -> DesiredDeployment:
-    if change.desired is None:
-        raise DeploymentError(f"{change.action.value} of {change.name!r} without a declaration")
-    return change.desired
-
-
-def _schedules_to_put(change: Change) -> list[dict[str, Any]]:
-    if change.action is Action.CREATE:
-        return [item.to_api() for item in _desired(change).schedules]
-    schedules = []
-    for pair in change.schedules:
-        if pair.desired is not None:
-            body = pair.desired.to_api()
-            body["active"] = False if pair.left_paused else body["active"]
-            schedules.append(body)
-    if change.actual is not None and not _desired(change).schedules_declared:
-        schedules.extend(item.to_api() for item in change.actual.schedules)
-    return schedules
-
-
-def _starts_paused(change: Change) -> bool:
-    desired = _desired(change)
-    if desired.paused is not None:
-        return desired.paused
-    if change.actual is not None:
-        return change.actual.paused
-    return _needs_activation(change)
-
-
-def _needs_activation(change: Change) -> bool:
-    """Whether something has to be switched on, off or over after the deployment was looked at."""
-    if change.action is Action.CREATE:
-        desired = _desired(change)
-        return not desired.paused and any(item.active for item in desired.schedules)
-    return not change.adopted and any(not pair.in_sync for pair in change.schedules)
 
 
 def _nothing_happened(error: PrefectAPIError) -> bool:

@@ -14,10 +14,10 @@ from typing import Any
 
 from deployment_system.config import FlowSettings, flow_settings
 from deployment_system.config.prefect_yaml import PrefectDeployment
-from deployment_system.deploy.apply import Progress, no_progress
 from deployment_system.deploy.declare import declared_by_flow, declared_by_prefect_yaml
 from deployment_system.deploy.deployments import DesiredDeployment
 from deployment_system.deploy.plan import SkippedFlow
+from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
 from deployment_system.discovery import Discovery, Flow, NotDeployable, discover
 from deployment_system.error_handling import (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deployment_system.api.prefect_server import PrefectServer
-from deployment_system.deploy.apply import Applier, Ledger, Outcome, Progress, no_progress
+from deployment_system.deploy.apply import Applier, Ledger, Outcome
 from deployment_system.deploy.assess import Options
 from deployment_system.deploy.deployments import DesiredDeployment
 from deployment_system.deploy.pace import DEFAULT_CEILING
@@ -23,6 +23,7 @@ from deployment_system.deploy.planning import (
     remembered,
 )
 from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
+from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.saved_plan import check_still_true, read_selection
 from deployment_system.deploy.transactions import (
@@ -153,7 +154,7 @@ def deploy(
     saved = None
     if options.plan_file is not None:
         selection, saved = read_selection(options.plan_file)
-    with project.connect() as server, _transactions(project, options) as (manager, left):
+    with project.connect() as server, _transactions(project, options, progress) as (manager, left):
         planned = make_plan(
             project,
             server,
@@ -200,7 +201,7 @@ def clean(
     still needs."""
     options = options or DeployOptions()
     began = time.monotonic()
-    with project.connect() as server, _transactions(project, options) as (manager, left):
+    with project.connect() as server, _transactions(project, options, progress) as (manager, left):
         plan = _plan_cleaning(project, server, selection, force=options.force, progress=progress)
         plan = replace(plan, warnings=(*plan.warnings, *left))
         if manager is None:
@@ -237,7 +238,7 @@ def _plan_cleaning(
 
 @contextmanager
 def _transactions(
-    project: Project, options: DeployOptions
+    project: Project, options: DeployOptions, progress: Progress
 ) -> Iterator[tuple[RollbackManager | None, Sequence[DeploymentError]]]:
     """The rollback manager, as the only deployer, once what was left unfinished is settled, and what of
     that was left alone; None where nothing is to be changed."""
@@ -245,7 +246,7 @@ def _transactions(
         yield None, ()
         return
     with (
-        transactions(project) as manager,
+        transactions(project, progress) as manager,
         only_deployer(project, manager, wait_seconds=options.wait_seconds, on_wait=options.on_wait),
     ):
         yield manager, settle(project, manager)

@@ -4,16 +4,17 @@ A new deployment is two steps, made inactive and then activated, and so is an up
 change: each step has a state before and after of its own, and undoing the second leads to the first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from deployment_system.api.deployment_states import State, deployment_state
 from deployment_system.api.undo import (
     DEPLOYMENT,
     FLOW,
-    State,
+    WORK_QUEUE,
     deployment_reference,
-    deployment_state,
     flow_reference,
+    work_queue_reference,
 )
 from deployment_system.deploy.plan import Action, Change
 from deployment_system.error_handling.rollback_manager import Intent, OperationType
@@ -38,6 +39,24 @@ def flow_intents(changes: Sequence[Change], known_flows: Mapping[str, str], serv
             operation_type=OperationType.FLOW_CREATE,
         )
         for name in names
+    ]
+
+
+def work_queue_intents(
+    queues: Sequence[tuple[str, str]], known: Collection[tuple[str, str]], server_url: str
+) -> list[Intent]:
+    """The work queues, by their pool and name, that the server makes because deployments name them."""
+    return [
+        Intent(
+            kind=WORK_QUEUE,
+            reference=work_queue_reference(server_url, pool, name),
+            before=None,
+            after={},
+            description=f"create work queue {name} of pool {pool}",
+            operation_type=OperationType.WORK_QUEUE_CREATE,
+        )
+        for pool, name in dict.fromkeys(queues)
+        if (pool, name) not in known
     ]
 
 

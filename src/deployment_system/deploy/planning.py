@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.config import is_loopback
-from deployment_system.deploy.apply import Progress, no_progress
 from deployment_system.deploy.assess import Assessment, Options, assess
 from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment, Owner
 from deployment_system.deploy.plan import (
@@ -25,6 +24,7 @@ from deployment_system.deploy.plan import (
     schedule_warnings,
 )
 from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
+from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
 from deployment_system.error_handling import (
     DeploymentError,

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deployment_system.deploy.apply import Progress, no_progress
 from deployment_system.deploy.assess import Assessment, Options, assess
 from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment
 from deployment_system.deploy.links import ui_url
 from deployment_system.deploy.plan import Action, plan_deployment
 from deployment_system.deploy.planning import observe, owned_by
+from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.schedules import comparable
 from deployment_system.error_handling import DeploymentSystemError

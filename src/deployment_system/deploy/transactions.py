@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from deployment_system.api.prefect_server import PrefectServer
-from deployment_system.api.undo import DEPLOYMENT, FLOW, DeploymentUndo, FlowUndo
+from deployment_system.api.undo import undo_handlers
+from deployment_system.deploy.pace import run_paced
+from deployment_system.deploy.patience import Patience
 from deployment_system.deploy.plan import Change
 from deployment_system.deploy.problems import ProblemsFound
+from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
 from deployment_system.error_handling import (
     DeploymentError,
@@ -21,7 +24,6 @@ from deployment_system.error_handling import (
     OperationStatus,
     RollbackManager,
     RollbackPlan,
-    UndoHandlers,
     ValidationError,
 )
 from deployment_system.error_handling.store import Lock, Owner, open_store
@@ -50,7 +52,7 @@ def scope_of(project: Project) -> str:
 
 
 @contextmanager
-def transactions(project: Project) -> Iterator[RollbackManager]:
+def transactions(project: Project, progress: Progress = no_progress) -> Iterator[RollbackManager]:
     """The rollback manager on the project's store, with what it needs to put deployments back."""
     with ExitStack() as stack:
         servers: dict[str, PrefectServer] = {}
@@ -61,10 +63,22 @@ def transactions(project: Project) -> Iterator[RollbackManager]:
                 servers[url] = stack.enter_context(project.connect_to(url))
             return servers[url]
 
+        def side_by_side(steps: Sequence[Callable[[], None]]) -> None:
+            busy = lambda: sum(server.busy_answers for server in servers.values())  # noqa: E731 - too small
+            for _ in run_paced(steps, lambda step: step(), refusals=busy):
+                pass
+
         project.state.make()
         store = stack.enter_context(open_store(project.state_target))
-        handlers = UndoHandlers({DEPLOYMENT: DeploymentUndo(connect), FLOW: FlowUndo(connect)})
-        yield stack.enter_context(RollbackManager(store=store, handlers=handlers))
+        patience = Patience(connect, project.environment.outage_patience_seconds, progress=progress)
+        manager = RollbackManager(
+            store=store,
+            handlers=undo_handlers(connect),
+            run_side_by_side=side_by_side,
+            again=patience,
+            on_undone=lambda done, total, what: progress("roll back", done, total, what),
+        )
+        yield stack.enter_context(manager)
 
 
 @contextmanager

@@ -44,12 +44,18 @@ from deployment_system.error_handling.retry_policy import RetryPolicies, RetryPo
 if TYPE_CHECKING:
     from deployment_system.error_handling.rollback_manager import Intent, RollbackManager
     from deployment_system.error_handling.rollback_plans import OperationStatus, OperationType, RollbackPlan
-    from deployment_system.error_handling.undo import UndoFunction, UndoHandler, UndoHandlers
+    from deployment_system.error_handling.undo import (
+        GroupUndoHandler,
+        UndoFunction,
+        UndoHandler,
+        UndoHandlers,
+    )
     from deployment_system.error_handling.undo_files import FileHandler, file_reference, file_state
 
 # Imported when first asked for: most commands may raise errors, few begin a transaction.
 _LATER = {
     "FileHandler": "undo_files",
+    "GroupUndoHandler": "undo",
     "Intent": "rollback_manager",
     "OperationStatus": "rollback_plans",
     "OperationType": "rollback_plans",
@@ -89,6 +95,7 @@ __all__ = [
     "FailedAttempt",
     "FileHandler",
     "FlowDiscoveryError",
+    "GroupUndoHandler",
     "Intent",
     "LookUpFirst",
     "OpenCircuit",

@@ -34,11 +34,13 @@ from deployment_system.error_handling.store.leases import LeaseKeeper
 from deployment_system.error_handling.store.locks import Lock
 from deployment_system.error_handling.undo import UndoFunction, UndoHandlers
 from deployment_system.error_handling.undo_files import FILE_KIND, FileHandler
+from deployment_system.error_handling.undo_step import Again
 from deployment_system.error_handling.undoing import (
-    Again,
+    OnUndone,
     SideBySide,
     Undoing,
     called_once,
+    nobody_is_told,
     one_after_another,
 )
 
@@ -78,8 +80,9 @@ class RollbackManager:
     """Runs transactions on a store. Without arguments the store is in memory and ends with the process.
 
     `handlers` are the undo handlers by name; `file` is always there. `run_side_by_side` runs the undoing
-    of operations of one group; `again` calls what may fail and succeed later. Threads may share a manager;
-    it has one transaction at a time. Errors are RecoveryErrors: TRANSACTION_MISUSED and those of the store.
+    of operations of one group; `again` calls what may fail and succeed later; `on_undone` is told how far
+    a roll back is. Threads may share a manager; it has one transaction at a time. Errors are
+    RecoveryErrors: TRANSACTION_MISUSED and those of the store.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class RollbackManager:
         owner: Owner | None = None,
         run_side_by_side: SideBySide = one_after_another,
         again: Again = called_once,
+        on_undone: OnUndone = nobody_is_told,
     ) -> None:
         self.store = store or open_store(state_file)
         self.handlers = handlers or UndoHandlers()
@@ -101,6 +105,7 @@ class RollbackManager:
         self._owner = owner or Owner.current()
         self._side_by_side = run_side_by_side
         self._again = again
+        self._on_undone = on_undone
         self._open: _Open | None = None
         self._functions: dict[str, RollbackFunction] = {}
         self._turn = threading.RLock()
@@ -328,6 +333,7 @@ class RollbackManager:
             functions=self._functions,
             side_by_side=self._side_by_side,
             again=self._again,
+            on_undone=self._on_undone,
         )
         return undoing.run(operations) is OperationStatus.ROLLED_BACK
 

@@ -21,6 +21,7 @@ class OperationType(StrEnum):
     FLOW_CREATE = "flow_create"
     WORK_POOL_CREATE = "work_pool_create"
     WORK_POOL_UPDATE = "work_pool_update"
+    WORK_QUEUE_CREATE = "work_queue_create"
     DOCKER_IMAGE_BUILD = "docker_image_build"
     DOCKER_IMAGE_TAG = "docker_image_tag"
     DOCKER_IMAGE_PUSH = "docker_image_push"

@@ -4,7 +4,7 @@ A journal holds names and JSON values, no code, so another process can undo what
 from `UndoHandlers.register` or from the entry points of the group `deployment_system.undo`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from deployment_system.error_handling.error_codes import ErrorCodes
@@ -46,6 +46,20 @@ class UndoHandler(Protocol):
         """Whether `found` is a state on the way from `before` to `after`, which a change that takes
         several steps leaves when it is interrupted."""
         return states_are_same(self, found, after)
+
+
+@runtime_checkable
+class GroupUndoHandler(UndoHandler, Protocol):
+    """An undo handler for which many resources at once are quicker than one by one. Where a call for many
+    fails, each is taken by itself."""
+
+    def observe_all(self, references: Sequence[Mapping[str, Any]]) -> list[State | None]:
+        """How these resources are now, in their order."""
+        ...
+
+    def remove_all(self, references: Sequence[Mapping[str, Any]], found: Sequence[State | None]) -> None:
+        """Removes all of them; `found` is how each was a moment ago. As `restore` to None for each."""
+        ...
 
 
 class UndoFunction:

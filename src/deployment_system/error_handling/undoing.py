@@ -4,31 +4,26 @@ It is the same for a failed deployment, a crash, a crash of the roll back itself
 is to be done follows from what the journal says and what is found.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 from deployment_system.error_handling.error_codes import ErrorCodes
-from deployment_system.error_handling.error_types import DeploymentSystemError, ErrorContext, RecoveryError
+from deployment_system.error_handling.error_types import DeploymentSystemError
 from deployment_system.error_handling.store.encoding import as_text
 from deployment_system.error_handling.store.journal import Journal
 from deployment_system.error_handling.store.locks import Lock
 from deployment_system.error_handling.store.records import Mark, OperationRecord, OperationStatus, State
-from deployment_system.error_handling.undo import (
-    FUNCTION_KIND,
-    UndoFunction,
-    UndoHandler,
-    UndoHandlers,
-    states_are_same,
-    unknown_handler,
-)
+from deployment_system.error_handling.undo import GroupUndoHandler, UndoHandlers
+from deployment_system.error_handling.undo_step import Again, Look, UndoStep
 
 SideBySide = Callable[[Sequence[Callable[[], None]]], None]
 """Runs all of these, in any order or at once, and returns when all have ended. They raise nothing but
 what should stop everything, such as KeyboardInterrupt."""
-Again = Callable[[Callable[[], Any]], Any]
-"""Calls a function, again where that can help."""
+OnUndone = Callable[[int, int, str], None]
+"""Told how many of how many operations are settled, and what the last one of them was about."""
 
 _SETTLED = (OperationStatus.ROLLED_BACK, OperationStatus.SKIPPED)
 _STORE_CODES = (ErrorCodes.STATE_FULL, ErrorCodes.STATE_BUSY, ErrorCodes.STATE_UNUSABLE)
@@ -45,6 +40,10 @@ def called_once(function: Callable[[], Any]) -> Any:
     return function()
 
 
+def nobody_is_told(done: int, total: int, description: str) -> None:
+    """Progress for nobody."""
+
+
 @dataclass
 class Undoing:
     """One roll back of one plan, by who holds its lock."""
@@ -57,18 +56,33 @@ class Undoing:
     functions: Mapping[str, Callable[..., object]] = field(default_factory=dict)
     side_by_side: SideBySide = one_after_another
     again: Again = called_once
+    on_undone: OnUndone = nobody_is_told
     _unwritten: list[Mark] = field(default_factory=list)
-    _starts: dict[int, list[State | None]] = field(default_factory=dict)
-    """By an operation's number, the states before it and before each earlier one of its resource."""
 
     def run(self, operations: Iterable[OperationRecord]) -> OperationStatus:
         """Undoes them and records the result; what became of the plan. Raises LOCK_LOST, at once, and at
         the end the error of a store that took no notes."""
         statuses: set[OperationStatus] = set()
         last_first = sorted(operations, key=lambda operation: operation.sequence, reverse=True)
-        self._starts = starts_of(last_first[::-1])
+        starts = starts_of(last_first[::-1])
+        settled = 0
         for _, group in groupby(last_first, key=lambda operation: operation.group):
-            statuses |= self._undo_group(list(group))
+            steps = [
+                UndoStep(
+                    operation,
+                    self.handlers,
+                    self.functions,
+                    starts[operation.sequence],
+                    self.force,
+                    self.again,
+                )
+                for operation in group
+                if operation.status not in _SETTLED
+            ]
+            statuses |= self._undo_group(steps)
+            settled += len(steps)
+            if steps:
+                self.on_undone(settled, len(last_first), steps[-1].operation.description)
         status = _of_plan(statuses)
         try:
             self.journal.finish(self.lock, self.plan_id, status, self._unwritten)
@@ -76,14 +90,8 @@ class Undoing:
             raise error.with_context(plan_id=self.plan_id, undone=status.value)  # noqa: B904 - the same error
         return status
 
-    def is_undone(self, handler: UndoHandler, operation: OperationRecord, found: State | None) -> bool:
-        """Whether the resource is as it was before the operation, or before an earlier one of this plan:
-        then a roll back that could not note it has been here."""
-        starts = self._starts[operation.sequence]
-        return any(states_are_same(handler, found, start) for start in reversed(starts))
-
-    def _undo_group(self, group: list[OperationRecord]) -> set[OperationStatus]:
-        steps = [_Step(self, operation) for operation in group if operation.status not in _SETTLED]
+    def _undo_group(self, steps: list[UndoStep]) -> set[OperationStatus]:
+        self._look_at_many(steps)
         self.side_by_side([step.look for step in steps])
         to_restore = [step for step in steps if step.mark is None]
         self._unwritten += [step.mark for step in steps if step.mark]
@@ -91,9 +99,33 @@ class Undoing:
             # What was found is durable before it is changed, and with it what became of the later groups:
             # so a crash in the middle of a restore is told from somebody else's change.
             self._note([step.intent() for step in to_restore])
+            self._remove_many(to_restore)
             self.side_by_side([step.restore for step in to_restore])
             self._unwritten += [step.mark for step in to_restore if step.mark]
         return {step.mark.status for step in steps if step.mark}
+
+    def _look_at_many(self, steps: Sequence[UndoStep]) -> None:
+        for handler, same in _by_handler(steps):
+            references = [step.operation.reference for step in same]
+            try:
+                states = self.again(partial(handler.observe_all, references))
+            except Exception:  # noqa: BLE001, S112 - not lost: each is looked at by itself, and says why
+                continue
+            for step, state in zip(same, states, strict=True):
+                step.looked = Look(state)
+
+    def _remove_many(self, steps: Sequence[UndoStep]) -> None:
+        """Those that were made by the plan and have to go."""
+        for handler, same in _by_handler([step for step in steps if step.operation.before is None]):
+            references = [step.operation.reference for step in same]
+            found = [step.found for step in same]
+            try:
+                self.again(partial(handler.remove_all, references, found))
+                states = self.again(partial(handler.observe_all, references))
+            except Exception:  # noqa: BLE001, S112 - not lost: each is removed by itself, and says why not
+                continue
+            for step, state in zip(same, states, strict=True):
+                step.restored = Look(state)
 
     def _note(self, intents: list[Mark]) -> None:
         try:
@@ -105,79 +137,6 @@ class Undoing:
                 raise
         else:
             self._unwritten.clear()
-
-
-class _Step:
-    """The undoing of one operation."""
-
-    def __init__(self, undoing: Undoing, operation: OperationRecord) -> None:
-        self._undoing = undoing
-        self._operation = operation
-        self._found = operation.found
-        self._restoring = operation.undo_started
-        self.mark: Mark | None = None
-        """What became of it; None while it is to be restored."""
-
-    def look(self) -> None:
-        """Decides whether there is something to do, something in the way, or nothing."""
-        self._guarded(self._look)
-
-    def restore(self) -> None:
-        """Puts it back and looks whether it is."""
-        self._guarded(self._restore)
-
-    def intent(self) -> Mark:
-        """That it is about to be restored, from what was found."""
-        operation = self._operation
-        return Mark(operation.sequence, operation.status, operation.error, self._found, undo_started=True)
-
-    def _look(self) -> None:
-        operation, handler = self._operation, self._handler()
-        if isinstance(handler, UndoFunction):
-            return
-        handler.tidy(operation.reference)
-        self._found = self._undoing.again(lambda: handler.observe(operation.reference))
-        if self._undoing.is_undone(handler, operation, self._found):
-            undone = operation.undo_started
-            self.mark = self._marked(OperationStatus.ROLLED_BACK if undone else OperationStatus.SKIPPED)
-        elif not self._undoing.force and not is_ours(handler, operation, self._found):
-            self.mark = self._marked(OperationStatus.CONFLICT, _conflict(operation))
-
-    def _restore(self) -> None:
-        operation, handler, again = self._operation, self._handler(), self._undoing.again
-        self._restoring = True
-        if isinstance(handler, UndoFunction):
-            if again(lambda: handler.function(operation.reference)) is False:
-                raise _failed(operation, "its undo function returned False")
-        else:
-            found = self._found
-            again(lambda: handler.restore(operation.reference, operation.before, found))
-            now = again(lambda: handler.observe(operation.reference))
-            if not states_are_same(handler, now, operation.before):
-                self._found = now
-                raise _not_verified(operation)
-        self.mark = self._marked(OperationStatus.ROLLED_BACK)
-
-    def _handler(self) -> UndoHandler | UndoFunction:
-        if self._operation.kind != FUNCTION_KIND:
-            return self._undoing.handlers.get(self._operation.kind)
-        function = self._undoing.functions.get(self._operation.operation_id)
-        if function is None:
-            raise unknown_handler(FUNCTION_KIND)
-        return UndoFunction(function)
-
-    def _guarded(self, step: Callable[[], None]) -> None:
-        try:
-            step()
-        except Exception as error:  # noqa: BLE001 - a handler may raise anything, and must not stop the others
-            typed = error if isinstance(error, DeploymentSystemError) else _failed(self._operation, error)
-            self.mark = self._marked(OperationStatus.FAILED, typed)
-
-    def _marked(self, status: OperationStatus, error: DeploymentSystemError | None = None) -> Mark:
-        # After a conflict what is there is not ours: nothing of it may count as begun by us.
-        started = self._restoring and status is not OperationStatus.CONFLICT
-        record = None if error is None else error.to_dict()
-        return Mark(self._operation.sequence, status, record, self._found, undo_started=started)
 
 
 def starts_of(operations: Sequence[OperationRecord]) -> dict[int, list[State | None]]:
@@ -192,14 +151,15 @@ def starts_of(operations: Sequence[OperationRecord]) -> dict[int, list[State | N
     return starts
 
 
-def is_ours(handler: UndoHandler, operation: OperationRecord, found: State | None) -> bool:
-    """Whether what was found is what the operation made, or a step on the way there or back."""
-    if not operation.after_known or handler.made_by(found, operation.before, operation.after):
-        return True
-    return operation.undo_started and (
-        states_are_same(handler, found, operation.found)
-        or handler.made_by(found, operation.found, operation.before)
-    )
+def _by_handler(steps: Sequence[UndoStep]) -> Iterator[tuple[GroupUndoHandler, list[UndoStep]]]:
+    """The steps that one handler can take together, two or more."""
+    by_kind: dict[str, list[UndoStep]] = {}
+    for step in steps:
+        by_kind.setdefault(step.operation.kind, []).append(step)
+    for kind, same in by_kind.items():
+        handler = same[0].handlers.find(kind) if len(same) > 1 else None
+        if isinstance(handler, GroupUndoHandler):
+            yield handler, same
 
 
 def _of_plan(statuses: set[OperationStatus]) -> OperationStatus:
@@ -207,34 +167,3 @@ def _of_plan(statuses: set[OperationStatus]) -> OperationStatus:
         if worst in statuses:
             return worst
     return OperationStatus.ROLLED_BACK
-
-
-def _context(operation: OperationRecord) -> ErrorContext:
-    return ErrorContext(operation=operation.description, operation_id=operation.operation_id)
-
-
-def _conflict(operation: OperationRecord) -> RecoveryError:
-    return RecoveryError(
-        f"{operation.description!r}: somebody else changed it since, so it was left as it is",
-        error_code=ErrorCodes.UNDO_CONFLICT,
-        context=_context(operation),
-    )
-
-
-def _failed(operation: OperationRecord, why: object) -> RecoveryError:
-    cause = why if isinstance(why, BaseException) else None
-    text = f"{type(cause).__name__}: {cause}" if cause and not isinstance(cause, OSError) else why
-    return RecoveryError(
-        f"{operation.description!r} could not be put back: {text}",
-        error_code=ErrorCodes.UNDO_FAILED,
-        context=_context(operation),
-        cause=cause,
-    )
-
-
-def _not_verified(operation: OperationRecord) -> RecoveryError:
-    return RecoveryError(
-        f"{operation.description!r} was put back, but is not as before",
-        error_code=ErrorCodes.UNDO_NOT_VERIFIED,
-        context=_context(operation),
-    )
