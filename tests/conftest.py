@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 SERVER_BOOT_SECONDS = 120.0
+POOL = "test-pool"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -73,6 +74,17 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait(10)
+
+
+@pytest.fixture(scope="session")
+def work_pool(prefect_server: str) -> str:
+    """A process pool that tests deploy to, made from the server's own template."""
+    kinds = httpx.get(f"{prefect_server}/collections/views/aggregate-worker-metadata", timeout=60).json()
+    template = kinds["prefect"]["process"]["default_base_job_configuration"]
+    body = {"name": POOL, "type": "process", "base_job_template": template}
+    answer = httpx.post(f"{prefect_server}/work_pools/", json=body, timeout=60)
+    assert answer.status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT)
+    return POOL
 
 
 def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -8,15 +8,22 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from deployment_system.api.deployment_states import parts_that_differ
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.api.undo import (
+    DEPLOYMENT,
+    FLOW,
     DeploymentUndo,
     FlowUndo,
+    WorkPoolUndo,
+    WorkQueueUndo,
     deployment_reference,
     flow_reference,
-    parts_that_differ,
+    undo_handlers,
+    work_pool_reference,
+    work_queue_reference,
 )
-from deployment_system.error_handling import ErrorContext
+from deployment_system.error_handling import ErrorContext, UndoHandler
 
 CRON = {"cron": "0 5 * * *", "timezone": "Europe/London", "day_or": True}
 FULL: dict[str, Any] = {
@@ -71,7 +78,7 @@ def undo(server: PrefectServer) -> DeploymentUndo:
     return DeploymentUndo(lambda url: server)
 
 
-def is_same(undo: DeploymentUndo, one: Any, other: Any) -> bool:
+def is_same(undo: UndoHandler, one: Any, other: Any) -> bool:
     """Both there and the same, or neither there."""
     return one is other if one is None or other is None else undo.same(one, other)
 
@@ -140,8 +147,84 @@ def test_a_new_flow_is_removed_unless_somebody_uses_it(server: PrefectServer, pr
     assert found is not None
     undo.restore(reference, None, found)
     assert undo.observe(reference) is None
+    assert not undo.is_needed(found)
     flow_id = server.ensure_flow(reference["flow"])
     httpx.post(
         f"{prefect_server}/deployments/", json={"name": "theirs", "flow_id": flow_id}, timeout=30
     ).raise_for_status()
-    assert undo.observe(reference) is None
+    used = undo.observe(reference)
+    assert used is not None
+    assert undo.is_needed(used)
+
+
+def test_many_are_seen_and_removed_at_once(server: PrefectServer, prefect_server: str) -> None:
+    """As each by itself, in the order that was asked for; deployments of one name under other flows, and
+    what is gone already, make no difference."""
+    prefix = uuid4().hex[:8]
+    references = [deployment_reference(prefect_server, f"{prefix}-{number}", "same") for number in range(60)]
+    for reference in references[:-1]:
+        make(server, reference, OTHER)
+    handlers = undo_handlers(lambda url: server)
+    deployments, flows = handlers.get(DEPLOYMENT), handlers.get(FLOW)
+    assert isinstance(deployments, DeploymentUndo)
+    assert isinstance(flows, FlowUndo)
+    found = deployments.observe_all(references)
+    assert found[-1] is None
+    assert [state and state["id"] for state in found[:3]] == [
+        (deployments.observe(reference) or {}).get("id") for reference in references[:3]
+    ]
+    before = server.requests_sent
+    deployments.remove_all(references, found)
+    assert deployments.observe_all(references) == [None] * 60
+    flow_references = [flow_reference(prefect_server, reference["flow"]) for reference in references]
+    flows.remove_all(flow_references, flows.observe_all(flow_references))
+    assert flows.observe_all(flow_references) == [None] * 60
+    assert server.requests_sent - before < 20
+
+
+def test_a_work_queue_that_came_with_a_deployment_is_removed(
+    server: PrefectServer, work_pool: str, reference: dict[str, str]
+) -> None:
+    """Once no deployment goes to it; another queue of the pool stays."""
+    undo = WorkQueueUndo(lambda url: server)
+    queue = work_queue_reference(reference["server"], work_pool, f"queue-{uuid4().hex[:8]}")
+    assert undo.observe(queue) is None
+    assert undo.observe({**queue, "work_pool": "no such pool"}) is None
+    queued = {**EMPTY, "work_pool_name": work_pool, "work_queue_name": queue["work_queue"]}
+    make(server, reference, queued)
+    found = undo.observe(queue)
+    assert found is not None
+    assert undo.is_needed(found)
+    make(server, reference, None)
+    found = undo.observe(queue)
+    assert found is not None
+    assert not undo.is_needed(found)
+    undo.restore(queue, None, found)
+    assert undo.observe(queue) is None
+    assert "default" in {each["name"] for each in server.work_queues(work_pool)}
+
+
+def test_a_work_pool_is_put_back_as_it_was(server: PrefectServer, reference: dict[str, str]) -> None:
+    """Removed, made again, and its settings; one that somebody deploys to is needed."""
+    undo = WorkPoolUndo(lambda url: server)
+    pool = work_pool_reference(reference["server"], f"pool-{uuid4().hex[:8]}")
+    assert undo.observe(pool) is None
+    settings = {"type": "process", "description": "A", "concurrency_limit": 3}
+    assert server.put_work_pool({"name": pool["work_pool"], **settings}, ErrorContext())
+    assert not server.put_work_pool({"name": pool["work_pool"], **settings}, ErrorContext())
+    before = undo.observe(pool)
+    assert before is not None
+    server.change_work_pool(pool["work_pool"], {"description": "B", "is_paused": True}, ErrorContext())
+    changed = undo.observe(pool)
+    assert not is_same(undo, before, changed)
+    undo.restore(pool, before, changed)
+    assert is_same(undo, before, undo.observe(pool))
+    make(server, reference, {**EMPTY, "work_pool_name": pool["work_pool"]})
+    used = undo.observe(pool)
+    assert used is not None
+    assert undo.is_needed(used)
+    make(server, reference, None)
+    undo.restore(pool, None, undo.observe(pool))
+    assert undo.observe(pool) is None
+    undo.restore(pool, before, None)
+    assert is_same(undo, before, undo.observe(pool))

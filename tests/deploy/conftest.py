@@ -9,10 +9,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests.conftest import POOL
 from tests.recording_proxy import RecordingProxy, recording_proxy
 from tests.repositories import Finished, Repository
-
-POOL = "test-pool"
 
 FLOW = '''"""Made by a test."""
 
@@ -101,17 +100,6 @@ class Workspace(Repository):
     def stored_one(self, flow: str) -> dict[str, Any]:
         """The deployment of a flow."""
         return self.stored()[self.deployment_name(flow)]
-
-
-@pytest.fixture(scope="session")
-def work_pool(prefect_server: str) -> str:
-    """A process pool that every test here deploys to, made from the server's own template."""
-    kinds = httpx.get(f"{prefect_server}/collections/views/aggregate-worker-metadata", timeout=60).json()
-    template = kinds["prefect"]["process"]["default_base_job_configuration"]
-    body = {"name": POOL, "type": "process", "base_job_template": template}
-    answer = httpx.post(f"{prefect_server}/work_pools/", json=body, timeout=60)
-    assert answer.status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT)
-    return POOL
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.conftest import POOL, Workspace
+from tests.conftest import POOL
+from tests.deploy.conftest import Workspace
 from tests.recording_proxy import RecordingProxy
 
 

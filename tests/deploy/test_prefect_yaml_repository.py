@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.conftest import POOL, Workspace
+from tests.conftest import POOL
+from tests.deploy.conftest import Workspace
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "prefect-yaml"
 COMPARED = (

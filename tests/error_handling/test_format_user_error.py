@@ -157,7 +157,7 @@ def test_facts_are_told_unless_the_message_names_them() -> None:
     """As words: the flow `a` is not named by any message with that letter, nor 3 attempts by a 503."""
     context = ErrorContext("a", "nightly", operation="apply", attempts=3)
     text = format_user_error(PrefectAPIError("nightly: the server answered 503", context=context))
-    assert "  flow a · while apply · attempts 3" in text.splitlines()
+    assert "  flow a · step apply · attempts 3" in text.splitlines()
 
 
 def test_three_causes_are_enough_for_a_person() -> None:

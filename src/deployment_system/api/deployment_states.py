@@ -56,6 +56,18 @@ def parts_that_differ(one: State, other: State) -> set[str]:
     return fields | schedules | labels | paused
 
 
+def part_of(one: State, other: State, name: str) -> tuple[Any, Any]:
+    """A part that `parts_that_differ` names, in both."""
+    kind, _, key = name.partition(" ")
+    if name == "paused":
+        return one["paused"], other["paused"]
+    if kind == "label" and key:
+        return one["labels"].get(key), other["labels"].get(key)
+    if kind == "schedule" and key:
+        return _by_slug(one).get(key), _by_slug(other).get(key)
+    return one["fields"].get(name), other["fields"].get(name)
+
+
 def _same_schedule(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     told = ("active", "parameters", "max_scheduled_runs")
     return same_timing(one["schedule"], other["schedule"]) and all(one[key] == other[key] for key in told)

@@ -6,7 +6,7 @@ States are JSON values, so that a journal can keep them and another process can 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from deployment_system.api.deployment_states import State, deployment_state, parts_that_differ
+from deployment_system.api.deployment_states import State, deployment_state, part_of, parts_that_differ
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.error_handling import ErrorContext, GroupUndoHandler, UndoHandler, UndoHandlers
 
@@ -106,6 +106,10 @@ class DeploymentUndo(GroupUndoHandler):
         """Whether both say the same. The id says nothing: what was deleted comes back with another."""
         return not parts_that_differ(one, other)
 
+    def differences(self, expected: State, found: State) -> dict[str, tuple[Any, Any]]:
+        """By field, schedule and label."""
+        return {name: part_of(expected, found, name) for name in sorted(parts_that_differ(expected, found))}
+
     def made_by(self, found: State | None, before: State | None, after: State | None) -> bool:
         """Whether the change from `before` to `after`, or a part of it, explains what was found: then each
         part is as it was or as it was to be. Anything else was somebody else."""
@@ -118,11 +122,14 @@ class DeploymentUndo(GroupUndoHandler):
 
 
 class _MadeOnTheWay(UndoHandler):
-    """What is made because a deployment needs it, and removed only as long as nothing else does: what has
-    deployments or runs of others is no longer ours to remove, and counts as gone."""
+    """What is made because a deployment needs it, and removed only as long as nothing else does."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
+
+    def is_needed(self, found: State) -> bool:
+        """Whether it has deployments or runs, which would be lost with it."""
+        return bool(found[_USED])
 
     def made_by(self, found: State | None, before: State | None, after: State | None) -> bool:
         """Nobody else's work is in it, as long as nobody uses it."""
@@ -133,7 +140,7 @@ class FlowUndo(_MadeOnTheWay, GroupUndoHandler):
     """Flows."""
 
     def observe(self, reference: Reference) -> State | None:
-        """The flow, where nothing needs it."""
+        """The flow, and whether anything needs it."""
         return self.observe_all([reference])[0]
 
     def observe_all(self, references: Sequence[Reference]) -> list[State | None]:
@@ -143,7 +150,7 @@ class FlowUndo(_MadeOnTheWay, GroupUndoHandler):
             server = self._connect(url)
             flows = server.flows([reference["flow"] for reference in of_server])
             used = server.used_flows([flow["id"] for flow in flows])
-            found |= {(url, flow["name"]): {"id": flow["id"]} for flow in flows if flow["id"] not in used}
+            found |= {(url, flow["name"]): {"id": flow["id"], _USED: flow["id"] in used} for flow in flows}
         return [found.get((reference["server"], reference["flow"])) for reference in references]
 
     def restore(self, reference: Reference, state: State | None, found: State | None) -> None:
@@ -164,7 +171,7 @@ class WorkQueueUndo(_MadeOnTheWay):
     """Work queues, which a server makes when a deployment names a new one."""
 
     def observe(self, reference: Reference) -> State | None:
-        """The queue, where nothing needs it."""
+        """The queue, and whether anything needs it."""
         server, pool, name = (
             self._connect(reference["server"]),
             reference["work_pool"],
@@ -172,7 +179,7 @@ class WorkQueueUndo(_MadeOnTheWay):
         )
         if server.work_pool(pool) is None or name not in {each["name"] for each in server.work_queues(pool)}:
             return None
-        return None if server.has_deployments(pool, name) else {}
+        return {_USED: server.has_deployments(pool, name)}
 
     def restore(self, reference: Reference, state: State | None, found: State | None) -> None:
         """Deletes the queue. One that was there before is never deleted, so none has to be made again."""
@@ -211,11 +218,9 @@ class WorkPoolUndo(UndoHandler):
         """Whether the settings are the same, whoever uses the pool."""
         return all(one.get(field) == other.get(field) for field in _POOL_FIELDS)
 
-    def made_by(self, found: State | None, before: State | None, after: State | None) -> bool:
-        """As made, and nobody else's by now."""
-        if found is None or after is None:
-            return found is after
-        return self.same(found, after) and not (before is None and found[_USED])
+    def is_needed(self, found: State) -> bool:
+        """Whether somebody deploys to it."""
+        return bool(found[_USED])
 
 
 def _by_server(references: Sequence[Reference]) -> dict[str, list[Reference]]:

@@ -25,6 +25,7 @@ SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain:explain", "Say what an error code means."),
     "error": ("later:error", "Error history (comes with a later version)."),
     "recovery": ("recovery:recovery", "Unfinished and past transactions."),
+    "lock": ("lock:lock", "Keep everybody from deploying to an environment."),
     "serve": ("later:serve", "Health and metrics (comes with a later version)."),
     "completion": ("completion:completion", "Print the shell completion script."),
 }

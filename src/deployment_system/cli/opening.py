@@ -23,13 +23,17 @@ from deployment_system.error_handling import (
 )
 
 
-def open_here(invocation: Invocation) -> Project:
-    """The project of the current folder. Raises `ProblemsFound`."""
+def open_here(
+    invocation: Invocation, *, environment: str | None = None, for_recovery: bool = False
+) -> Project:
+    """The project of the current folder; `environment`: another one than the command names. Raises
+    `ProblemsFound`."""
     return open_project(
         Path.cwd(),
         config_file=invocation.config_file,
-        environment=invocation.environment,
+        environment=environment or invocation.environment,
         environ=os.environ,
+        for_recovery=for_recovery,
     )
 
 

@@ -1,6 +1,6 @@
 """From the folder where a command starts to the configuration that holds there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,9 @@ def load_configuration(
     config_file: Path | None = None,
     environ: Mapping[str, str],
     environment: str | None = None,
+    sections: Collection[str] | None = None,
 ) -> LoadedConfiguration:
-    """Finds, reads and checks the configuration.
+    """Finds, reads and checks the configuration; with `sections`, those of its top-level keys alone.
 
     Without `config_file`, deployment-config.yaml is looked for in `start` and the folders above it, as
     far as the repository (a folder with `.git`) or the file system goes. The active environment is
@@ -68,7 +69,7 @@ def load_configuration(
     if reading.errors and document.data is None:
         name = asked or DEFAULT_ENVIRONMENT
         return LoadedConfiguration(root, file, None, name, _in_order(reading.errors), document=document)
-    return _from_document(document, file, environ, asked, reading.errors)
+    return _from_document(document, file, environ, asked, reading.errors, sections)
 
 
 def scan_paths(configuration: Configuration, root: Path) -> tuple[str, ...]:
@@ -117,6 +118,7 @@ def _from_document(
     environ: Mapping[str, str],
     asked: str | None,
     before: tuple[ConfigurationError, ...],
+    sections: Collection[str] | None,
 ) -> LoadedConfiguration:
     root = file.parent
     data = {} if document.data is None else document.data
@@ -128,6 +130,8 @@ def _from_document(
         )
         name = asked or DEFAULT_ENVIRONMENT
         return LoadedConfiguration(root, file, None, name, (*before, error), document=document)
+    if sections is not None:
+        data = {key: value for key, value in data.items() if key in sections}
     substituted = substitute_all(document, data, environ, lambda found: _active(found, asked))
     errors = [*before, *substituted.errors]
     configuration = _validated(document, substituted.data, root, errors)

@@ -4,121 +4,45 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from deployment_system.api.prefect_server import PrefectServer
-from deployment_system.deploy.apply import Applier, Ledger, Outcome
+from deployment_system.deploy.all_or_nothing import run_transaction
+from deployment_system.deploy.apply import Applier, Ledger
 from deployment_system.deploy.assess import Options
-from deployment_system.deploy.deployments import DesiredDeployment
+from deployment_system.deploy.memory import note_of
 from deployment_system.deploy.pace import DEFAULT_CEILING
 from deployment_system.deploy.plan import Action, Change, Plan, plan_deletion
 from deployment_system.deploy.planning import (
+    Planned,
     Selection,
     in_use,
     make_plan,
     observe,
     owned_by,
-    remembered,
 )
 from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
-from deployment_system.deploy.saved_plan import check_still_true, read_selection
+from deployment_system.deploy.result import DeployResult, Status
+from deployment_system.deploy.saved_plan import check_same, check_still_true, read_selection
 from deployment_system.deploy.transactions import (
     OnWait,
     only_deployer,
     refuse_known_failure,
-    remember_outcome,
     scope_of,
     settle,
-    still_open,
     transactions,
 )
-from deployment_system.error_handling import (
-    DeploymentError,
-    DeploymentSystemError,
-    ErrorCodes,
-    ErrorContext,
-    OperationStatus,
-    RollbackManager,
-    RollbackPlan,
-)
+from deployment_system.error_handling import DeploymentError, ErrorCodes, ErrorContext, RollbackManager
+
+FRESH_SECONDS = 2.0
+"""A plan that is older when it is begun, because somebody thought about it, is made once more: what others
+changed meanwhile must neither be overwritten nor taken for the state to go back to."""
 
 Confirm = Callable[[Plan], bool]
 """Shows a plan to a person and asks; False: nothing is done."""
-
-
-class Status(StrEnum):
-    """How a deployment ended."""
-
-    DEPLOYED = "deployed"
-    UNCHANGED = "unchanged"
-    PLANNED = "planned"
-    ROLLED_BACK = "rolled_back"
-    """Failed, and everything that had been changed was put back."""
-    ROLLBACK_INCOMPLETE = "rollback_incomplete"
-    """Failed, and something that was changed is still changed."""
-    INVALID = "invalid"
-    INTERRUPTED = "interrupted"
-
-
-EXIT_STATUS = {
-    Status.DEPLOYED: 0,
-    Status.UNCHANGED: 0,
-    Status.PLANNED: 0,
-    Status.ROLLED_BACK: 1,
-    Status.INVALID: EXIT_INVALID,
-    Status.ROLLBACK_INCOMPLETE: 4,
-    Status.INTERRUPTED: 130,
-}
-
-
-@dataclass(frozen=True)
-class DeployResult:
-    """What was done, and what was not."""
-
-    status: Status
-    plan: Plan
-    ledger: Ledger
-    errors: tuple[DeploymentSystemError, ...] = ()
-    seconds: float = 0.0
-    plan_id: str | None = None
-    urls: dict[tuple[str, str], str] = field(default_factory=dict)
-    """Where the UI shows what was made, by flow and deployment: names repeat across flows."""
-    requests_sent: int = 0
-    interrupted_with: int | None = None
-    """The exit status that the interruption asks for."""
-
-    @property
-    def exit_status(self) -> int:
-        """As the contract of the command line says."""
-        if self.status is Status.INTERRUPTED and self.interrupted_with is not None:
-            return self.interrupted_with
-        return EXIT_STATUS[self.status]
-
-    def outcome(self, change: Change) -> str:
-        """What became of one change."""
-        if change.action is Action.UNCHANGED:
-            return Action.UNCHANGED.value
-        return self.ledger.of(change).value
-
-    def to_dict(self) -> dict[str, Any]:
-        """As the JSON output of `deploy` shows it."""
-        planned = self.plan.to_dict()
-        changes = [
-            {**shown, "outcome": self.outcome(change)}
-            for shown, change in zip(planned["changes"], self.plan.changes, strict=True)
-        ]
-        return {
-            **planned,
-            "plan_id": self.plan_id,
-            "status": self.status.value,
-            "changes": changes,
-            "errors": [error.to_dict() for error in self.errors],
-            "seconds": round(self.seconds, 3),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +79,17 @@ def deploy(
     if options.plan_file is not None:
         selection, saved = read_selection(options.plan_file)
     with project.connect() as server, _transactions(project, options, progress) as (manager, left):
-        planned = make_plan(
+        planning = partial(
+            make_plan,
             project,
             server,
             selection,
             options=options.assessment,
             force=options.force,
             progress=progress,
+            store=None if manager is None else manager.store,
         )
+        planned, planned_at = planning(), time.monotonic()
         plan = replace(planned.plan, warnings=(*planned.plan.warnings, *left))
         if saved is not None and options.plan_file is not None:
             check_still_true(options.plan_file, saved, plan, selection, project.owner.project)
@@ -171,7 +98,7 @@ def deploy(
         if manager is None:
             return DeployResult(Status.PLANNED, plan, Ledger(), seconds=time.monotonic() - began)
         if not plan.effective:
-            _remember(project, planned.desired)
+            _remember(project, manager, planned)
             return DeployResult(
                 Status.UNCHANGED,
                 plan,
@@ -182,11 +109,21 @@ def deploy(
         if not options.force:
             refuse_known_failure(project, manager, plan.effective)
         began += _confirmed(project, plan, confirm)
-        flow_ids = dict(planned.observed.flow_ids)
-        result = _apply(project, server, manager, plan, flow_ids, options, began, progress)
-    if result.status is Status.DEPLOYED:
-        _remember(project, planned.desired)
-    return result
+        if time.monotonic() - planned_at > FRESH_SECONDS:
+            planned = planning()
+            check_same(plan, planned.plan)
+            plan = replace(plan, changes=planned.plan.changes)
+        applier = Applier(
+            server,
+            project.owner,
+            Ledger(),
+            options.ceiling,
+            manager,
+            progress,
+            dict(planned.observed.flow_ids),
+        )
+        declared = note_of(project, planned.desired, planned.memory)
+        return run_transaction(project, applier, manager, plan, began, notes=[declared])
 
 
 def clean(
@@ -208,8 +145,14 @@ def clean(
             return DeployResult(Status.PLANNED, plan, Ledger(), seconds=time.monotonic() - began)
         if not plan.effective:
             return DeployResult(Status.UNCHANGED, plan, Ledger(), seconds=time.monotonic() - began)
+        planned_at = time.monotonic()
         began += _confirmed(project, plan, confirm)
-        return _apply(project, server, manager, plan, {}, options, began, progress)
+        if time.monotonic() - planned_at > FRESH_SECONDS:
+            anew = _plan_cleaning(project, server, selection, force=options.force, progress=progress)
+            check_same(plan, anew)
+            plan = replace(plan, changes=anew.changes)
+        applier = Applier(server, project.owner, Ledger(), options.ceiling, manager, progress)
+        return run_transaction(project, applier, manager, plan, began)
 
 
 def _plan_cleaning(
@@ -247,120 +190,9 @@ def _transactions(
         return
     with (
         transactions(project, progress) as manager,
-        only_deployer(project, manager, wait_seconds=options.wait_seconds, on_wait=options.on_wait),
+        only_deployer(scope_of(project), manager, wait_seconds=options.wait_seconds, on_wait=options.on_wait),
     ):
         yield manager, settle(project, manager)
-
-
-def _apply(
-    project: Project,
-    server: PrefectServer,
-    manager: RollbackManager,
-    plan: Plan,
-    flow_ids: dict[str, str],
-    options: DeployOptions,
-    began: float,
-    progress: Progress,
-) -> DeployResult:
-    ledger = Ledger()
-    applier = Applier(server, project.owner, ledger, options.ceiling, manager, progress, flow_ids)
-    errors: list[DeploymentSystemError] = []
-    interrupted_with = None
-    plan_id = manager.start_transaction(
-        f"{len(plan.effective)} change(s) in {plan.environment}", scope=scope_of(project)
-    )
-    try:
-        applier.apply(plan.effective)
-        manager.commit_transaction()
-    except DeploymentSystemError as error:
-        errors = [error, *_rolled_back(manager, plan, ledger, plan_id, error, progress)]
-        remember_outcome(project, manager, plan.effective, plan_id, error)
-        status = Status.ROLLED_BACK
-    except (KeyboardInterrupt, SystemExit) as end:
-        interrupted_with = end.code if isinstance(end, SystemExit) and isinstance(end.code, int) else None
-        cause = _interrupted(project)
-        errors = [cause, *_rolled_back(manager, plan, ledger, plan_id, cause, progress)]
-        status = Status.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - whatever it is, what was changed is put back and told
-        unforeseen = _unforeseen(error)
-        errors = [unforeseen, *_rolled_back(manager, plan, ledger, plan_id, unforeseen, progress)]
-        status = Status.ROLLED_BACK
-    else:
-        # Only now: what fails from here on must not take back what is committed.
-        remember_outcome(project, manager, plan.effective, plan_id, None)
-        status = Status.DEPLOYED
-    if len(errors) > 1:
-        status = Status.ROLLBACK_INCOMPLETE
-    return DeployResult(
-        status,
-        plan,
-        ledger,
-        tuple(errors),
-        time.monotonic() - began,
-        plan_id,
-        applier.urls() if status is Status.DEPLOYED else {},
-        server.requests_sent,
-        interrupted_with,
-    )
-
-
-def _rolled_back(
-    manager: RollbackManager,
-    plan: Plan,
-    ledger: Ledger,
-    plan_id: str,
-    error: DeploymentSystemError,
-    progress: Progress,
-) -> Sequence[DeploymentSystemError]:
-    """Puts everything back and notes what became of each change; what could not be put back, as errors."""
-    progress("roll back", 0, None, "")
-    try:
-        complete = manager.execute_rollback(plan_id, error=error)
-    except DeploymentSystemError as failure:
-        left = [failure, still_open(manager.rollback_plans[plan_id])]
-    except (KeyboardInterrupt, SystemExit):
-        # A second Ctrl-C: the rest is left to the next deployment, or to `recovery execute`.
-        left = [still_open(manager.rollback_plans[plan_id])]
-    else:
-        left = [] if complete else [still_open(manager.rollback_plans[plan_id])]
-    _note_outcomes(manager.rollback_plans[plan_id], plan, ledger)
-    return left
-
-
-_OUTCOMES = {
-    OperationStatus.ROLLED_BACK: Outcome.ROLLED_BACK,
-    OperationStatus.SKIPPED: Outcome.ROLLED_BACK,
-    OperationStatus.CONFLICT: Outcome.CONFLICT,
-}
-
-
-def _note_outcomes(undone: RollbackPlan, plan: Plan, ledger: Ledger) -> None:
-    """The worst of a change's operations is what became of it."""
-    order = [Outcome.ROLLED_BACK, Outcome.CONFLICT, Outcome.NOT_ROLLED_BACK]
-    worst: dict[tuple[str, str], Outcome] = {}
-    for operation in undone.operations:
-        key = (operation.reference.get("flow", ""), operation.reference.get("deployment", ""))
-        outcome = _OUTCOMES.get(operation.status, Outcome.NOT_ROLLED_BACK)
-        worst[key] = max(worst.get(key, outcome), outcome, key=order.index)
-    for change in plan.effective:
-        if change.key in worst and ledger.of(change) is not Outcome.NOT_STARTED:
-            ledger.record(change, worst[change.key])
-
-
-def _unforeseen(error: Exception) -> DeploymentSystemError:
-    return DeploymentSystemError(
-        f"something went wrong that nobody foresaw: {type(error).__name__}: {error}",
-        error_code=ErrorCodes.UNEXPECTED_ERROR,
-        cause=error,
-    )
-
-
-def _interrupted(project: Project) -> DeploymentError:
-    return DeploymentError(
-        "the deployment was interrupted",
-        error_code=ErrorCodes.DEPLOYMENT_INTERRUPTED,
-        context=ErrorContext(environment=project.environment_name, operation="deploy"),
-    )
 
 
 def _confirmed(project: Project, plan: Plan, confirm: Confirm | None) -> float:
@@ -379,8 +211,8 @@ def _not_confirmed(project: Project) -> DeploymentError:
     )
 
 
-def _remember(project: Project, desired: Sequence[DesiredDeployment]) -> None:
-    before = project.state.read_memory(project.environment_name)
-    after = remembered(desired, before)
-    if after != before:
-        project.state.write_memory(project.environment_name, after)
+def _remember(project: Project, manager: RollbackManager, planned: Planned) -> None:
+    """Nothing was to be done, and yet more may be declared than before: an inactive schedule, say."""
+    note = note_of(project, planned.desired, planned.memory)
+    if note.value != planned.memory.schedules:
+        manager.store.notes.put(note.scope, note.key, note.value)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.config import is_loopback
 from deployment_system.deploy.assess import Assessment, Options, assess
 from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment, Owner
+from deployment_system.deploy.memory import read_memory
 from deployment_system.deploy.plan import (
     Action,
     Change,
@@ -35,6 +36,7 @@ from deployment_system.error_handling import (
     PrefectAPIError,
     ValidationError,
 )
+from deployment_system.error_handling.store import Store
 from deployment_system.validation import check_job_variables
 
 
@@ -78,6 +80,7 @@ class Planned:
     observed: Observed
     assessment: Assessment
     desired: tuple[DesiredDeployment, ...]
+    memory: Memory
 
 
 def observe(server: PrefectServer, flow_names: Sequence[str], owner: Owner, progress: Progress) -> Observed:
@@ -108,8 +111,9 @@ def make_plan(
     options: Options | None = None,
     force: bool = False,
     progress: Progress = no_progress,
+    store: Store | None = None,
 ) -> Planned:
-    """What `deploy` with the same selection would do.
+    """What `deploy` with the same selection would do. `store`: the state, where it is open already.
 
     Raises `ProblemsFound` where nothing valid is left, and `PrefectAPIError` where the server does not
     answer as it must.
@@ -127,7 +131,7 @@ def make_plan(
     skipped.extend(refused)
     if not desired and not selection.prune:
         raise ProblemsFound([item.error for item in skipped], EXIT_INVALID, "invalid")
-    memory = project.state.read_memory(project.environment_name)
+    memory = read_memory(project, store)
     changes = [
         plan_deployment(item, observed.deployments.get(item.key), project.owner, memory) for item in desired
     ]
@@ -145,7 +149,7 @@ def make_plan(
         (*assessment.warnings, *warnings),
         assessment.not_deployed,
     )
-    return Planned(plan, observed, assessment, tuple(desired))
+    return Planned(plan, observed, assessment, tuple(desired), memory)
 
 
 def in_use(
@@ -312,11 +316,3 @@ def _nothing_left(
         )
         error = ValidationError(f"{found} can be deployed", error_code=ErrorCodes.NOTHING_TO_DEPLOY)
     return [*(item.error for item in skipped), error]
-
-
-def remembered(planned: Sequence[DesiredDeployment], before: Memory) -> Memory:
-    """The memory after these deployments were made."""
-    declared = dict(before.schedules)
-    for item in planned:
-        declared["/".join(item.key)] = {schedule.slug: schedule.active for schedule in item.schedules}
-    return replace(before, schedules=declared)

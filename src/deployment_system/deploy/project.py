@@ -25,6 +25,8 @@ from deployment_system.error_handling import (
     ErrorSeverity,
 )
 
+_NEEDED_FOR_RECOVERY = ("project", "default_environment", "state_url", "environments")
+
 
 @dataclass(frozen=True)
 class Project:
@@ -73,6 +75,11 @@ class Project:
         """Where the journal and the locks are: a database's URL, or a file in the state folder."""
         return self.state_url or self.state.path / "state.db"
 
+    @property
+    def has_state(self) -> bool:
+        """Whether there can be anything in the state: only a file may not have been made yet."""
+        return self.state_url is not None or (self.state.path / "state.db").exists()
+
 
 def open_project(
     start: Path,
@@ -80,16 +87,27 @@ def open_project(
     config_file: Path | None = None,
     environment: str | None = None,
     environ: Mapping[str, str],
+    for_recovery: bool = False,
 ) -> Project:
-    """Reads what the user wrote. Raises `ProblemsFound` with every error of the files."""
-    loaded = load_configuration(start, config_file=config_file, environ=environ, environment=environment)
+    """Reads what the user wrote. Raises `ProblemsFound` with every error of the files.
+
+    `for_recovery`: only what says where the state and the servers are. What is declared may be wrong then:
+    a broken repository is a common reason to roll back.
+    """
+    loaded = load_configuration(
+        start,
+        config_file=config_file,
+        environ=environ,
+        environment=environment,
+        sections=_NEEDED_FOR_RECOVERY if for_recovery else None,
+    )
     if loaded.configuration is None:
         raise ProblemsFound(loaded.errors, EXIT_INVALID, "invalid")
     root = loaded.root.resolve()
     settings = loaded.configuration.environments[loaded.environment_name]
     place = loaded.document.place(("environments", loaded.environment_name, "prefect_api_url"))
     server = resolve_server(settings, environ, place=place)
-    prefect_project = load_prefect_yaml(root, environ=environ)
+    prefect_project = None if for_recovery else load_prefect_yaml(root, environ=environ)
     errors = (*server.errors, *(_fatal(prefect_project) if prefect_project else ()))
     if errors:
         raise ProblemsFound(errors, EXIT_INVALID, "invalid")

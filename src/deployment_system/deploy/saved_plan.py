@@ -5,13 +5,14 @@ that what is applied is always made from the world as it is.
 """
 
 import json
+import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from deployment_system.deploy.plan import Plan
 from deployment_system.deploy.planning import Selection
-from deployment_system.deploy.state_folder import write_whole
 from deployment_system.error_handling import DeploymentError, ErrorCodes, ErrorContext, ValidationError
 
 FORMAT = 1
@@ -23,7 +24,7 @@ def save_plan(file: Path, plan: Plan, selection: Selection, project: str) -> Non
     OUTPUT_NOT_WRITTEN."""
     content = {"format": FORMAT, **_identity(plan, selection, project)}
     try:
-        write_whole(file, json.dumps(content, indent=1, sort_keys=True, default=str) + "\n")
+        _write_whole(file, json.dumps(content, indent=1, sort_keys=True, default=str) + "\n")
     except OSError as error:
         raise DeploymentError(
             f"the plan cannot be written to {file}: {error.strerror or error}",
@@ -62,12 +63,23 @@ def check_still_true(
     differing = [name for name in now if name != "changes" and now[name] != saved.get(name)]
     differing += _differing_changes(saved.get("changes", []), now["changes"])
     if differing:
-        shown = ", ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
-        raise ValidationError(
-            f"the world has changed since {file.name} was made: {shown}",
-            error_code=ErrorCodes.PLAN_OUTDATED,
-            context=ErrorContext(file_path=file, differing=differing),
-        )
+        raise _outdated(f"{file.name} was made", differing, ErrorContext(file_path=file))
+
+
+def check_same(plan: Plan, anew: Plan) -> None:
+    """Raises PLAN_OUTDATED, naming what differs, unless both have the very same changes."""
+    before, now = ([change.to_dict() for change in each.changes] for each in (plan, anew))
+    if differing := _differing_changes(before, now):
+        raise _outdated("it was looked at", differing, ErrorContext(environment=plan.environment))
+
+
+def _outdated(since: str, differing: list[str], place: ErrorContext) -> ValidationError:
+    shown = ", ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
+    return ValidationError(
+        f"the world has changed since {since}: {shown}",
+        error_code=ErrorCodes.PLAN_OUTDATED,
+        context=place.extended(differing=differing),
+    )
 
 
 def _identity(plan: Plan, selection: Selection, project: str) -> dict[str, Any]:
@@ -97,3 +109,18 @@ def _invalid(file: Path, what: str, cause: Exception | None = None) -> Validatio
         context=ErrorContext(file_path=file),
         cause=cause,
     )
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Writes the file so that a reader, and a crash, sees the old content or the new, never a part; only
+    its owner can read it."""
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

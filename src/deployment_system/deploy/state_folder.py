@@ -1,14 +1,8 @@
 """The folder that holds what outlives a command: `.deployment-system/` beside the configuration."""
 
-import json
-import os
-import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from deployment_system.deploy.plan import Memory
 from deployment_system.error_handling import DeploymentError, ErrorCodes, ErrorContext
 
 FOLDER_NAME = ".deployment-system"
@@ -46,39 +40,6 @@ class StateFolder:
         except OSError as error:
             raise self._unusable(error) from error
 
-    def read_memory(self, environment: str) -> Memory:
-        """What the last deployment to this environment declared. Raises STATE_UNUSABLE."""
-        file = self._memory_file(environment)
-        try:
-            stored = json.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return Memory()
-        except (OSError, ValueError) as error:
-            raise self._unusable(error) from error
-        if (
-            not isinstance(stored, dict)
-            or stored.get("format") != _MEMORY_FORMAT
-            or "schedules" not in stored
-        ):
-            raise self._unusable(ValueError(f"{file.name} is not of format {_MEMORY_FORMAT}"))
-        return Memory(stored["schedules"])
-
-    def write_memory(self, environment: str, memory: Memory) -> None:
-        """Replaces it, whole or not at all. Raises STATE_UNUSABLE."""
-        self.make()
-        listed = {name: dict(slugs) for name, slugs in memory.schedules.items() if slugs}
-        content: Mapping[str, Any] = {"format": _MEMORY_FORMAT, "schedules": listed}
-        try:
-            write_whole(self._memory_file(environment), json.dumps(content, indent=1, sort_keys=True))
-        except OSError as error:
-            raise self._unusable(error) from error
-
-    def _memory_file(self, environment: str) -> Path:
-        safe = "".join(
-            character if character.isalnum() or character in "-_." else "_" for character in environment
-        )
-        return self.path / f"declared-{safe}.json"
-
     def _unusable(self, error: Exception) -> DeploymentError:
         return DeploymentError(
             f"the state folder {self.path} cannot be used: {error}",
@@ -86,18 +47,3 @@ class StateFolder:
             context=ErrorContext(file_path=self.path),
             cause=error,
         )
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Writes the file so that a reader, and a crash, sees the old content or the new, never a part; only
-    its owner can read it."""
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -7,6 +7,7 @@ from typing import Any
 from deployment_system.deploy.assess import Assessment, Options, assess
 from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment
 from deployment_system.deploy.links import ui_url
+from deployment_system.deploy.memory import read_memory
 from deployment_system.deploy.plan import Action, plan_deployment
 from deployment_system.deploy.planning import observe, owned_by
 from deployment_system.deploy.progress import Progress, no_progress
@@ -88,7 +89,7 @@ def read_status(
     with project.connect() as server:
         names = sorted({item.flow_name for item in assessment.desired})
         observed = observe(server, names, project.owner, progress)
-    memory = project.state.read_memory(project.environment_name)
+    memory = read_memory(project)
     rows = []
     for item in assessment.desired:
         actual = observed.deployments.get(item.key)

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import NoReturn
 
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.api.undo import undo_handlers
@@ -26,7 +27,7 @@ from deployment_system.error_handling import (
     RollbackPlan,
     ValidationError,
 )
-from deployment_system.error_handling.store import Lock, Owner, open_store
+from deployment_system.error_handling.store import Lock, Note, Owner, open_store
 from deployment_system.error_handling.store.leases import LeaseKeeper
 
 EXIT_ROLLBACK_INCOMPLETE = 4
@@ -83,18 +84,14 @@ def transactions(project: Project, progress: Progress = no_progress) -> Iterator
 
 @contextmanager
 def only_deployer(
-    project: Project, manager: RollbackManager, *, wait_seconds: float = 0.0, on_wait: OnWait | None = None
+    scope: str, manager: RollbackManager, *, wait_seconds: float = 0.0, on_wait: OnWait | None = None
 ) -> Iterator[None]:
-    """Holds the environment's lock. Raises `ProblemsFound` with exit status 5 where somebody else has it."""
+    """Holds a scope's lock. Raises `ProblemsFound` with exit status 5 where somebody else has it."""
     locks = manager.store.locks
     try:
-        lock = locks.acquire(
-            f"deploy {scope_of(project)}", Owner.current(), "deploy", wait=wait_seconds, on_wait=on_wait
-        )
+        lock = locks.acquire(lock_name(scope), Owner.current(), "deploy", wait=wait_seconds, on_wait=on_wait)
     except DeploymentSystemError as error:
-        if error.error_code != ErrorCodes.LOCK_HELD:
-            raise
-        raise ProblemsFound([error], EXIT_LOCKED, "locked") from error
+        raise_locked(error)
     keeper = LeaseKeeper(locks.renew, lock)
     try:
         yield
@@ -103,25 +100,37 @@ def only_deployer(
         locks.release(lock)
 
 
+def lock_name(scope: str) -> str:
+    """The lock of who deploys to a scope."""
+    return f"deploy {scope}"
+
+
+def raise_locked(error: DeploymentSystemError) -> NoReturn:
+    """Raises the error again: with exit status 5 where it says that somebody else is at work."""
+    if error.error_code != ErrorCodes.LOCK_HELD:
+        raise error
+    raise ProblemsFound([error], EXIT_LOCKED, "locked") from error
+
+
 def settle(project: Project, manager: RollbackManager) -> list[DeploymentError]:
-    """Rolls back what an earlier process left unfinished in this environment, the newest first; what was
-    left alone there because somebody else has changed it since. Raises `ProblemsFound` with exit status 4
-    where something could not be put back for now."""
+    """Rolls back what an earlier process left unfinished in this environment, the newest first, and forgets
+    what is too old to be taken back. What was left alone because somebody else has changed it since.
+
+    Raises `ProblemsFound`: with exit status 4 where something could not be put back for now, with 5 where
+    somebody else is at work on it."""
     conflicts = []
-    for plan in unfinished(manager, scope_of(project)):
-        if manager.execute_rollback(plan.plan_id):
+    manager.cleanup_old_plans()
+    for plan in [plan for plan in manager.unfinished() if plan.scope == scope_of(project)]:
+        try:
+            complete = manager.execute_rollback(plan.plan_id)
+        except DeploymentSystemError as error:
+            raise_locked(error)
+        if complete:
             continue
         if plan.status is not OperationStatus.CONFLICT:
             raise ProblemsFound([still_open(plan)], EXIT_ROLLBACK_INCOMPLETE, "rollback_incomplete")
         conflicts.append(still_open(plan))
     return conflicts
-
-
-def unfinished(manager: RollbackManager, scope: str | None = None) -> list[RollbackPlan]:
-    """Plans that were neither committed nor rolled back, the newest first."""
-    open_ones = (OperationStatus.PENDING, OperationStatus.FAILED)
-    plans = reversed(list(manager.rollback_plans.values()))
-    return [plan for plan in plans if plan.status in open_ones and scope in (None, plan.scope)]
 
 
 def still_open(plan: RollbackPlan) -> DeploymentError:
@@ -138,7 +147,8 @@ def still_open(plan: RollbackPlan) -> DeploymentError:
         context=ErrorContext(operation="roll back", plan_id=plan.plan_id, left=left),
         remediation=[
             f"`deployment-cli recovery details {plan.plan_id}` shows what is left, and why.",
-            f"`deployment-cli recovery execute --plan-id {plan.plan_id}` tries again.",
+            f"`deployment-cli recovery execute --plan-id {plan.plan_id}` tries again; with `--force` it "
+            "overwrites also what somebody else has changed.",
         ],
     )
 
@@ -161,17 +171,19 @@ def refuse_known_failure(project: Project, manager: RollbackManager, changes: Se
     )
 
 
-def remember_outcome(
+def remember_failure(
     project: Project,
     manager: RollbackManager,
     changes: Sequence[Change],
     plan_id: str,
-    error: Exception | None,
+    error: DeploymentSystemError,
 ) -> None:
-    """Notes content that failed by its own fault, and forgets the note where it went well."""
-    notes, scope = manager.store.notes, scope_of(project)
-    if error is None:
-        notes.delete(scope, REFUSED)
-    elif isinstance(error, DeploymentSystemError) and error.error_code in CAUSED_BY_CONTENT:
+    """Notes content that failed by its own fault."""
+    if error.error_code in CAUSED_BY_CONTENT:
         note = {"fingerprint": fingerprint(changes), "message": error.message, "plan_id": plan_id}
-        notes.put(scope, REFUSED, note)
+        manager.store.notes.put(scope_of(project), REFUSED, note)
+
+
+def forgotten_failure(project: Project) -> Note:
+    """What went well makes an earlier failure forgotten."""
+    return Note(scope_of(project), REFUSED, None)

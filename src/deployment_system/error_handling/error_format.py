@@ -91,7 +91,7 @@ def _facts(error: DeploymentSystemError) -> Iterator[str]:
         ("flow", context.flow_name),
         ("deployment", context.deployment_name),
         ("environment", context.environment),
-        ("while", context.operation),
+        ("step", context.operation),
     )
     shown = [f"{name} {value}" for name, value in facts if value and not _says(error.message, value)]
     attempts = context.extra.get("attempts")

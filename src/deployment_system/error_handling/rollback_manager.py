@@ -28,12 +28,13 @@ from deployment_system.error_handling.rollback_plans import (
     RollbackPlan,
     RollbackPlans,
 )
-from deployment_system.error_handling.store import OperationRecord, Owner, State, Store, open_store
+from deployment_system.error_handling.store import Note, OperationRecord, Owner, State, Store, open_store
 from deployment_system.error_handling.store.journal_rows import operation_id
 from deployment_system.error_handling.store.leases import LeaseKeeper
 from deployment_system.error_handling.store.locks import Lock
 from deployment_system.error_handling.undo import UndoFunction, UndoHandlers
 from deployment_system.error_handling.undo_files import FILE_KIND, FileHandler
+from deployment_system.error_handling.undo_preview import Preview, previewed
 from deployment_system.error_handling.undo_step import Again
 from deployment_system.error_handling.undoing import (
     OnUndone,
@@ -196,14 +197,14 @@ class RollbackManager:
                 self._functions[added] = calling(rollback_function)
             return added
 
-    def commit_transaction(self) -> None:
-        """Ends the transaction: one durable write, after which everything counts as done. Its plan can
-        still be rolled back until it is cleaned up."""
+    def commit_transaction(self, notes: Sequence[Note] = ()) -> None:
+        """Ends the transaction: one durable write, after which everything counts as done; the notes are
+        part of it. Its plan can still be rolled back until it is cleaned up."""
         with self._turn:
             now = self._in_transaction()
             self._record_what_was_made(now)
             try:
-                self.store.journal.commit(now.lock, now.plan.plan_id)
+                self.store.journal.commit(now.lock, now.plan.plan_id, notes)
             except DeploymentSystemError:
                 if not self._is_undecided(now):
                     raise  # it is known not to be committed: the transaction is still open
@@ -249,6 +250,18 @@ class RollbackManager:
                 return self._roll_back_open(now, force, record)
             finally:
                 self._leave(now)
+
+    def unfinished(self) -> list[RollbackPlan]:
+        """Plans that were neither committed nor rolled back, the newest first."""
+        journal = self.store.journal
+        return [RollbackPlan(journal, record) for record in journal.unfinished()]
+
+    def preview_rollback(self, plan_id: str, *, force: bool = False) -> list[Preview]:
+        """What `execute_rollback` would do with each operation of a plan, last first. Changes nothing.
+        Raises PLAN_NOT_FOUND."""
+        self.store.journal.plan(plan_id)
+        operations = self.store.journal.operations(plan_id)
+        return previewed(operations, self.handlers, self._functions, self._again, force=force)
 
     def cleanup_old_plans(self, days: float = 30) -> int:
         """Forgets plans that were committed or rolled back so many days ago or more, with their before

@@ -37,10 +37,20 @@ class UndoHandler(Protocol):
         """Whether two states are one for the user: what a server adds by itself makes no difference."""
         return one == other
 
+    def differences(self, expected: State, found: State) -> dict[str, tuple[Any, Any]]:
+        """The parts that are not the same, by name, as expected and as found: for people."""
+        names = sorted(expected.keys() | found.keys())
+        pairs = {name: (expected.get(name), found.get(name)) for name in names}
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
     def tidy(self, reference: Mapping[str, Any]) -> None:
         """Takes away what an interrupted change left beside the resource; called before it is looked at to
         be undone. Nothing, for most."""
         return
+
+    def is_needed(self, found: State) -> bool:
+        """Whether others need by now what a change made: then it stays, and nothing is wrong with that."""
+        return False
 
     def made_by(self, found: State | None, before: State | None, after: State | None) -> bool:
         """Whether `found` is a state on the way from `before` to `after`, which a change that takes

@@ -6,6 +6,7 @@ from typing import Any
 
 from deployment_system.error_handling.error_codes import ErrorCodes
 from deployment_system.error_handling.error_types import DeploymentSystemError, ErrorContext, RecoveryError
+from deployment_system.error_handling.store.encoding import as_text
 from deployment_system.error_handling.store.records import Mark, OperationRecord, OperationStatus, State
 from deployment_system.error_handling.undo import (
     FUNCTION_KIND,
@@ -38,8 +39,12 @@ class UndoStep:
     """The states before the operation and before each earlier one of its plan on the same resource."""
     force: bool
     again: Again
+    tidies: bool = True
+    """Whether what an interrupted change left beside the resource is taken away before it is looked at."""
     mark: Mark | None = None
     """What became of it; None while it is to be restored."""
+    needed: bool = False
+    """What was made has others by now that need it: it stays."""
     looked: Look | None = None
     restored: Look | None = None
     _found: State | None = field(init=False)
@@ -81,15 +86,19 @@ class UndoStep:
         if isinstance(handler, UndoFunction):
             return
         if self.looked is None:
-            handler.tidy(operation.reference)
+            if self.tidies:
+                handler.tidy(operation.reference)
             self.looked = Look(self.again(lambda: handler.observe(operation.reference)))
         found = self._found = self.looked.state
         if any(states_are_same(handler, found, start) for start in reversed(self.starts)):
             # As it was: nothing was done, or a roll back that could not note it has been here.
             undone = operation.undo_started
             self.mark = self._marked(OperationStatus.ROLLED_BACK if undone else OperationStatus.SKIPPED)
+        elif operation.before is None and found is not None and handler.is_needed(found):
+            self.needed = True
+            self.mark = self._marked(OperationStatus.SKIPPED)
         elif not self.force and not is_ours(handler, operation, found):
-            self.mark = self._marked(OperationStatus.CONFLICT, _conflict(operation))
+            self.mark = self._marked(OperationStatus.CONFLICT, _conflict(handler, operation, found))
 
     def _restore(self) -> None:
         operation, handler, again = self.operation, self.handler(), self.again
@@ -122,6 +131,18 @@ class UndoStep:
         return Mark(self.operation.sequence, status, record, self._found, undo_started=started)
 
 
+def starts_of(operations: Sequence[OperationRecord]) -> dict[int, list[State | None]]:
+    """For each operation by its number, in the order given: its state before, after those of the earlier
+    operations on the same resource."""
+    of_resource: dict[tuple[str, str], list[State | None]] = {}
+    starts = {}
+    for operation in operations:
+        known = of_resource.setdefault((operation.kind, as_text(operation.reference, {})), [])
+        known.append(operation.before)
+        starts[operation.sequence] = known[:]
+    return starts
+
+
 def is_ours(handler: UndoHandler, operation: OperationRecord, found: State | None) -> bool:
     """Whether what was found is what the operation made, or a step on the way there or back."""
     if not operation.after_known or handler.made_by(found, operation.before, operation.after):
@@ -136,12 +157,32 @@ def _context(operation: OperationRecord) -> ErrorContext:
     return ErrorContext(operation=operation.description, operation_id=operation.operation_id)
 
 
-def _conflict(operation: OperationRecord) -> RecoveryError:
+def _conflict(handler: UndoHandler, operation: OperationRecord, found: State | None) -> RecoveryError:
+    after = operation.after
+    differs = handler.differences(after, found) if after is not None and found is not None else {}
+    if found is None:
+        what = "it is gone"
+    elif after is None:
+        what = "it was made again"
+    else:
+        what = ", ".join(differs) or "it"
     return RecoveryError(
-        f"{operation.description!r}: somebody else changed it since, so it was left as it is",
+        f"{operation.description!r}: somebody else changed it since ({what}), so it was left as it is",
         error_code=ErrorCodes.UNDO_CONFLICT,
-        context=_context(operation),
+        context=_context(operation).extended(
+            differs={
+                name: {"expected": pair[0], "found": pair[1]} if all(map(_is_plain, pair)) else {}
+                for name, pair in differs.items()
+            }
+        ),
     )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value may be told: what has an inner structure (job variables, say) may hold a secret."""
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float)
 
 
 def _failed(operation: OperationRecord, why: object) -> RecoveryError:

@@ -12,12 +12,11 @@ from typing import Any
 
 from deployment_system.error_handling.error_codes import ErrorCodes
 from deployment_system.error_handling.error_types import DeploymentSystemError
-from deployment_system.error_handling.store.encoding import as_text
 from deployment_system.error_handling.store.journal import Journal
 from deployment_system.error_handling.store.locks import Lock
-from deployment_system.error_handling.store.records import Mark, OperationRecord, OperationStatus, State
+from deployment_system.error_handling.store.records import Mark, OperationRecord, OperationStatus
 from deployment_system.error_handling.undo import GroupUndoHandler, UndoHandlers
-from deployment_system.error_handling.undo_step import Again, Look, UndoStep
+from deployment_system.error_handling.undo_step import Again, Look, UndoStep, starts_of
 
 SideBySide = Callable[[Sequence[Callable[[], None]]], None]
 """Runs all of these, in any order or at once, and returns when all have ended. They raise nothing but
@@ -25,7 +24,6 @@ what should stop everything, such as KeyboardInterrupt."""
 OnUndone = Callable[[int, int, str], None]
 """Told how many of how many operations are settled, and what the last one of them was about."""
 
-_SETTLED = (OperationStatus.ROLLED_BACK, OperationStatus.SKIPPED)
 _STORE_CODES = (ErrorCodes.STATE_FULL, ErrorCodes.STATE_BUSY, ErrorCodes.STATE_UNUSABLE)
 
 
@@ -77,7 +75,7 @@ class Undoing:
                     self.again,
                 )
                 for operation in group
-                if operation.status not in _SETTLED
+                if operation.status is not OperationStatus.ROLLED_BACK
             ]
             statuses |= self._undo_group(steps)
             settled += len(steps)
@@ -137,18 +135,6 @@ class Undoing:
                 raise
         else:
             self._unwritten.clear()
-
-
-def starts_of(operations: Sequence[OperationRecord]) -> dict[int, list[State | None]]:
-    """For each operation by its number, in the order given: its state before, after those of the earlier
-    operations on the same resource."""
-    of_resource: dict[tuple[str, str], list[State | None]] = {}
-    starts = {}
-    for operation in operations:
-        known = of_resource.setdefault((operation.kind, as_text(operation.reference, {})), [])
-        known.append(operation.before)
-        starts[operation.sequence] = known[:]
-    return starts
 
 
 def _by_handler(steps: Sequence[UndoStep]) -> Iterator[tuple[GroupUndoHandler, list[UndoStep]]]:

@@ -19,8 +19,9 @@ from deployment_system.cli.progress import shown_progress
 from deployment_system.cli.render.plans import result_text
 from deployment_system.deploy import deploying
 from deployment_system.deploy.assess import Options
-from deployment_system.deploy.deploying import DeployOptions, DeployResult
+from deployment_system.deploy.deploying import DeployOptions
 from deployment_system.deploy.pace import DEFAULT_CEILING
+from deployment_system.deploy.result import DeployResult
 
 
 @click.command()

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from deployment_system.deploy.apply import Outcome
-from deployment_system.deploy.deploying import DeployResult, Status
 from deployment_system.deploy.plan import Action, Change, Plan
+from deployment_system.deploy.result import DeployResult, Status
 
 LONGEST_VALUE = 60
 SIGNS = {

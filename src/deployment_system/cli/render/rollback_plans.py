@@ -1,19 +1,32 @@
 """Transactions, for a person and for machines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deployment_system.error_handling import RollbackPlan
+from deployment_system.error_handling.undo_preview import Preview, Verdict
+
+_WOULD = {
+    Verdict.RESTORE: "would be put back",
+    Verdict.NOTHING: "is as before",
+    Verdict.UNLESS_NEEDED: "unless others need it:",
+    Verdict.CONFLICT: "would be left alone",
+    Verdict.FAIL: "cannot be looked at",
+}
 
 
 def plan_document(plan: RollbackPlan) -> dict[str, Any]:
     """As the JSON output of `recovery` shows it: without the states, which may hold secrets."""
+    record = plan.record()
     return {
         "plan_id": plan.plan_id,
         "description": plan.description,
         "environment": (plan.scope or "").rpartition("/")[2] or None,
-        "status": plan.status.value,
+        "status": record.status.value,
         "created_at": plan.created_at.isoformat(),
+        "finished_at": record.finished_at.isoformat() if record.finished_at else None,
+        "owner": str(record.owner),
+        "error": record.error,
         "operations": [
             {
                 "operation_id": operation.operation_id,
@@ -27,6 +40,28 @@ def plan_document(plan: RollbackPlan) -> dict[str, Any]:
     }
 
 
+def previewed_document(plan: RollbackPlan, previews: Sequence[Preview]) -> dict[str, Any]:
+    """As `plan_document`, and with each operation what rolling it back would do."""
+    verdicts = {each.operation.operation_id: each for each in previews}
+    document = plan_document(plan)
+    for shown in document["operations"]:
+        found = verdicts[shown["operation_id"]]
+        shown |= {"would": found.verdict.value, "error": found.error or shown["error"]}
+    return document
+
+
+def preview_text(plans: Sequence[RollbackPlan], previews: Mapping[str, Sequence[Preview]]) -> str:
+    """Each plan with what rolling it back would do, last operation first."""
+    lines = []
+    for plan in plans:
+        lines.append(_line(plan))
+        for each in previews[plan.plan_id]:
+            lines.append(f"  {_WOULD[each.verdict]:<22} {each.operation.description}")
+            if each.error:
+                lines.append(f"      {each.error.get('message')}")
+    return "\n".join(lines)
+
+
 def plans_text(plans: Sequence[RollbackPlan]) -> str:
     """A line each."""
     if not plans:
@@ -36,12 +71,26 @@ def plans_text(plans: Sequence[RollbackPlan]) -> str:
 
 def plan_details(plan: RollbackPlan) -> str:
     """The plan with its operations, in the order in which they were begun."""
-    lines = [_line(plan)]
+    record = plan.record()
+    lines = [_line(plan), f"  begun by {record.owner}"]
+    if record.error:
+        lines.append(f"  failed: {record.error.get('message')}")
     for operation in plan.operations:
         lines.append(f"  {operation.status.value:<12} {operation.description}")
         if operation.error:
             lines.append(f"      {operation.error.get('message')}")
+            lines.extend(_differences(operation.error))
     return "\n".join(lines)
+
+
+def _differences(error: Mapping[str, Any]) -> list[str]:
+    """What a conflict found instead of what it expected, where it may be told."""
+    differs = error.get("context", {}).get("differs") or {}
+    return [
+        f"        {name}: expected {pair['expected']!r}, found {pair['found']!r}"
+        for name, pair in differs.items()
+        if pair
+    ]
 
 
 def _line(plan: RollbackPlan) -> str:

@@ -7,7 +7,7 @@ STATE_UNUSABLE, STATE_DAMAGED, STATE_FULL, STATE_BUSY (which may pass by itself)
 
 from deployment_system.error_handling.store.journal import Journal
 from deployment_system.error_handling.store.locks import Lock, Locks
-from deployment_system.error_handling.store.notes import Notes
+from deployment_system.error_handling.store.notes import Note, Notes
 from deployment_system.error_handling.store.opening import Store, open_store
 from deployment_system.error_handling.store.owner import Owner
 from deployment_system.error_handling.store.records import (
@@ -23,6 +23,7 @@ __all__ = [
     "Lock",
     "Locks",
     "Mark",
+    "Note",
     "Notes",
     "OperationRecord",
     "OperationStatus",

@@ -1,5 +1,6 @@
 """The errors of the store, made at one place."""
 
+from datetime import datetime
 from typing import Any
 
 from deployment_system.error_handling.error_codes import ErrorCodes
@@ -38,11 +39,15 @@ def too_new(place: str, version: int, known: int) -> RecoveryError:
     return RecoveryError(message, error_code=ErrorCodes.STATE_TOO_NEW)
 
 
-def lock_held(name: str, owner: object, since: object, purpose: str, manual: bool) -> RecoveryError:
+def lock_held(name: str, owner: object, since: datetime, purpose: str, manual: bool) -> RecoveryError:
     """Somebody else has the lock."""
     taken = "was taken on purpose by" if manual else "is held by"
-    message = f"the lock {name!r} {taken} {owner} since {since}: {purpose}"
-    return RecoveryError(message, error_code=ErrorCodes.LOCK_HELD, context=ErrorContext(lock=name))
+    return RecoveryError(
+        f"the lock {name!r} {taken} {owner} since {since:%Y-%m-%d %H:%M:%S} UTC: {purpose}",
+        error_code=ErrorCodes.LOCK_HELD,
+        context=ErrorContext(lock=name),
+        remediation=["Ask whoever took it; `deployment-cli lock release` gives it back."] if manual else None,
+    )
 
 
 def lock_lost(name: str) -> RecoveryError:

@@ -18,6 +18,7 @@ from deployment_system.error_handling.store.database import Database, Transactio
 from deployment_system.error_handling.store.encoding import Blobs, as_text, blobs_named
 from deployment_system.error_handling.store.failures import damaged, lock_held, lock_lost
 from deployment_system.error_handling.store.locks import Lock, read_lock, remove_lock, take_lock
+from deployment_system.error_handling.store.notes import Note, write_notes
 from deployment_system.error_handling.store.owner import Owner
 from deployment_system.error_handling.store.records import (
     Mark,
@@ -28,6 +29,7 @@ from deployment_system.error_handling.store.records import (
 )
 
 _SETTLED = (OperationStatus.COMPLETED, OperationStatus.ROLLED_BACK)
+_OPEN = (OperationStatus.PENDING, OperationStatus.FAILED)
 
 
 class Journal:
@@ -118,8 +120,8 @@ class Journal:
             writing.execute(rows.START_UNDO, (OperationStatus.PENDING, text, plan_id))
         return self.plan(plan_id), lock
 
-    def commit(self, lock: Lock, plan_id: str) -> None:
-        """Commits: one durable write, after which everything counts as done."""
+    def commit(self, lock: Lock, plan_id: str, notes: Sequence[Note] = ()) -> None:
+        """Commits: one durable write, after which everything counts as done; with it the notes."""
         with self._database.write() as writing:
             self._see_that_held(writing, lock)
             writing.execute(
@@ -127,6 +129,7 @@ class Journal:
             )
             finished = datetime.now(UTC).isoformat()
             writing.execute(rows.FINISH_PLAN, (OperationStatus.COMPLETED, finished, plan_id))
+            write_notes(writing, notes)
             remove_lock(writing, lock.name, lock.token)
 
     def finish(self, lock: Lock, plan_id: str, status: OperationStatus, marks: Iterable[Mark] = ()) -> None:
@@ -151,9 +154,10 @@ class Journal:
         return [plan for plan in map(self._read_plan, found) if scope is None or plan.scope == scope]
 
     def unfinished(self, *, scope: str | None = None) -> list[PlanRecord]:
-        """Plans that were begun and neither committed nor rolled back, the newest first: what a recovery
-        has to look at. Whether somebody still works on one says `runner`."""
-        found = self._database.rows(rows.PENDING_PLANS, (OperationStatus.PENDING,))
+        """Plans that were begun and neither committed nor rolled back, those whose roll back failed
+        included, the newest first: what a recovery has to look at. Whether somebody still works on one says
+        `runner`."""
+        found = self._database.rows(rows.OPEN_PLANS, _OPEN)
         plans = [plan for plan in map(self._read_plan, found) if scope is None or plan.scope == scope]
         return plans[::-1]
 
@@ -178,11 +182,9 @@ class Journal:
         they can no longer be taken back. The number of plans."""
         before = datetime.now(UTC) - older_than
         with self._database.write(alone=True) as writing:
-            plans = map(self._read_plan, writing.rows(rows.PLANS))
             old = [
-                (plan.plan_id,)
-                for plan in plans
-                if plan.status in _SETTLED and (plan.finished_at or plan.created_at) <= before
+                (plan_id,)
+                for (plan_id,) in writing.rows(rows.SETTLED_BEFORE, (*_SETTLED, before.isoformat()))
             ]
             for statement in rows.REMOVE_PLAN:
                 writing.execute_many(statement, old)

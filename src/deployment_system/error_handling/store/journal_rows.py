@@ -20,7 +20,9 @@ _PLAN = """SELECT plan_id, description, scope, status, created_at, finished_at, 
     FROM plans """
 PLAN = _PLAN + "WHERE plan_id = ?"
 PLANS = _PLAN + "ORDER BY created_at, plan_id"
-PENDING_PLANS = _PLAN + "WHERE status = ? ORDER BY created_at, plan_id"
+OPEN_PLANS = _PLAN + "WHERE status IN (?, ?) ORDER BY created_at, plan_id"
+SETTLED_BEFORE = """SELECT plan_id FROM plans
+    WHERE status IN (?, ?) AND coalesce(finished_at, created_at) <= ?"""
 PENDING_IN_SCOPE = "SELECT plan_id FROM plans WHERE status = ? AND scope = ?"
 START_UNDO = "UPDATE plans SET status = ?, undoing = 1, error = ?, finished_at = NULL WHERE plan_id = ?"
 FINISH_PLAN = "UPDATE plans SET status = ?, finished_at = ? WHERE plan_id = ?"

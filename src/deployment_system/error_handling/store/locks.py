@@ -72,7 +72,8 @@ class Locks:
         on_wait: Callable[[Lock], None] | None = None,
     ) -> Lock:
         """Takes the lock, waiting up to `wait` seconds for it; `on_wait` is told each time that somebody
-        has it. Raises LOCK_HELD, with the holder in the message."""
+        has it. One that a person took is not waited for: nobody knows how long. Raises LOCK_HELD, with the
+        holder in the message."""
         until = self._clock() + wait
         while True:
             taken, held = self._try(name, owner, purpose, manual)
@@ -80,7 +81,7 @@ class Locks:
                 return taken
             if held is None:
                 continue  # released between the two looks
-            if self._clock() >= until:
+            if held.manual or self._clock() >= until:
                 raise lock_held(name, held.owner, held.acquired_at, held.purpose, held.manual)
             if on_wait:
                 on_wait(held)

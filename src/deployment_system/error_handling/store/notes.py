@@ -1,11 +1,22 @@
 """Small durable values by scope and key, such as what was declared or refused in an environment."""
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from deployment_system.error_handling.store.database import Database
+from deployment_system.error_handling.store.database import Database, Transaction
 from deployment_system.error_handling.store.failures import damaged
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A value to be kept under a scope and a key; None: to be forgotten."""
+
+    scope: str
+    key: str
+    value: Any
 
 
 class Notes:
@@ -31,20 +42,31 @@ class Notes:
     def put(self, scope: str, key: str, value: Any) -> None:
         """Writes the value durably."""
         with self._database.write() as writing:
-            writing.execute(
-                "INSERT INTO notes (scope, note_key, content, written_at) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (scope, note_key) "
-                "DO UPDATE SET content = excluded.content, written_at = excluded.written_at",
-                (scope, key, json.dumps(value), datetime.now(UTC).isoformat()),
-            )
+            write_notes(writing, [Note(scope, key, value)])
 
     def delete(self, scope: str, key: str) -> bool:
         """Removes the value; whether there was one."""
         with self._database.write() as writing:
-            return writing.execute("DELETE FROM notes WHERE scope = ? AND note_key = ?", (scope, key)) > 0
+            return writing.execute(_DELETE, (scope, key)) > 0
 
     def _value(self, content: str) -> Any:
         try:
             return json.loads(content)
         except ValueError as error:
             raise damaged(self._database.place, "a note is no JSON", error) from error
+
+
+_PUT = """INSERT INTO notes (scope, note_key, content, written_at) VALUES (?, ?, ?, ?)
+    ON CONFLICT (scope, note_key)
+    DO UPDATE SET content = excluded.content, written_at = excluded.written_at"""
+_DELETE = "DELETE FROM notes WHERE scope = ? AND note_key = ?"
+
+
+def write_notes(writing: Transaction, notes: Iterable[Note]) -> None:
+    """Keeps or forgets each, inside a transaction."""
+    for note in notes:
+        if note.value is None:
+            writing.execute(_DELETE, (note.scope, note.key))
+        else:
+            now = datetime.now(UTC).isoformat()
+            writing.execute(_PUT, (note.scope, note.key, json.dumps(note.value), now))
