@@ -73,6 +73,8 @@ class RecordingProxy:
         self.target = target.removesuffix("/api")
         self.seen: list[Seen] = []
         self.faults: list[Fault] = []
+        self.in_flight = 0
+        """Requests that came and were not done with yet."""
         self.lock = threading.Lock()
         self.client = httpx.Client(base_url=self.target, timeout=60, trust_env=False)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": self}))
@@ -81,8 +83,10 @@ class RecordingProxy:
 
     @property
     def writes(self) -> list[Seen]:
-        """The requests that were meant to change something."""
-        return [seen for seen in self.seen if seen.writes]
+        """The requests that were meant to change something, without those that a busy server refused: on
+        SQLite it does so now and then, and takes them when they are sent again."""
+        busy = httpx.codes.SERVICE_UNAVAILABLE
+        return [seen for seen in self.seen if seen.writes and seen.status != busy]
 
     def forget(self) -> None:
         """Begins to count anew, and mends every fault."""
@@ -94,6 +98,11 @@ class RecordingProxy:
         """The fault that strikes this request."""
         with self.lock:
             return next((fault for fault in self.faults if fault.strikes(method, path)), None)
+
+    def count(self, by: int) -> None:
+        """One more, or one less, that is here."""
+        with self.lock:
+            self.in_flight += by
 
     def note(self, seen: Seen) -> None:
         """Adds a request."""
@@ -122,6 +131,14 @@ class _Handler(BaseHTTPRequestHandler):
     proxy: RecordingProxy
 
     def handle_any(self) -> None:
+        """Counts a request while it is here."""
+        self.proxy.count(1)
+        try:
+            self.handle_one()
+        finally:
+            self.proxy.count(-1)
+
+    def handle_one(self) -> None:
         """What becomes of a request."""
         length = int(self.headers.get("content-length") or 0)
         raw = self.rfile.read(length) if length else b""

@@ -214,17 +214,20 @@ def test_interrupted_before_the_first_write_changes_nothing(
 def test_interrupted_in_the_middle_everything_is_put_back(
     three_flows: Workspace, proxy: RecordingProxy, sent: signal.Signals, status: int
 ) -> None:
-    """Also what the server had taken without an answer yet."""
+    """Also what was on its way to the server: it is waited for, so that it does not come after the end."""
+    for flow in ("first", "second", "third"):
+        three_flows.ask("POST", "/flows/", {"name": three_flows.name(flow)})
     proxy.faults.append(Fault("POST", CREATE, delay_seconds=5, after=1))
     running = three_flows.start("deploy", "-o", "json")
     wait_for(lambda: sum(seen.path == "/api/deployments/" for seen in proxy.seen) >= 1)
-    time.sleep(0.5)
+    wait_for(lambda: bool(proxy.faults[0].matched >= 2))
     running.send_signal(sent)
     output, errors = running.communicate(timeout=30)
     assert running.returncode == status, errors + output
     assert '"status": "interrupted"' in output
-    time.sleep(5)
     proxy.forget()
+    assert three_flows.stored() == {}
+    assert proxy.in_flight == 0
     assert three_flows.deploy().status == 0
 
 

@@ -5,9 +5,10 @@ answers 503 meanwhile; one on PostgreSQL stores a fifth more with four and refus
 one, try one more where nothing was refused, and keep it only where it pays.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -74,25 +75,27 @@ def run_paced(
 
 
 def _run_group(group: Sequence[Item], action: Callable[[Item], None], writers: int) -> Iterator[Item]:
-    if writers == 1:
-        for item in group:
-            action(item)
-            yield item
-        return
-    with ThreadPoolExecutor(writers, thread_name_prefix="write") as pool:
-        futures = {pool.submit(action, item): item for item in group}
+    ended = threading.Event()
+
+    def begun(item: Item) -> bool:
+        """Whether it was done: after a failure nothing is begun any more."""
+        if ended.is_set():
+            return False
         try:
-            _, waiting = wait(futures, return_when=FIRST_EXCEPTION)
+            action(item)
         except BaseException:
-            for future in futures:
-                future.cancel()
+            ended.set()
             raise
-        for future in waiting:
-            future.cancel()
-        finished, _ = wait(futures)
-    failed = [future for future in futures if not future.cancelled() and future.exception() is not None]
-    for future, item in futures.items():
-        if future in finished and not future.cancelled() and future not in failed:
-            yield item
-    for future in failed:
-        future.result()
+        return True
+
+    # Also a single writer has a thread of its own: Ctrl-C ends the waiting here and not a request on its way,
+    # which the server might still take when everything else is put back already.
+    with ThreadPoolExecutor(writers, thread_name_prefix="write") as pool:
+        futures = {pool.submit(begun, item): item for item in group}
+        try:
+            for future in as_completed(futures):
+                if future.result():
+                    yield futures[future]
+        except BaseException:
+            ended.set()
+            raise
