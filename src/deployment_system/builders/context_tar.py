@@ -4,13 +4,14 @@ It streams: no more than a piece of one file is in memory.
 """
 
 import hashlib
+import posixpath
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from deployment_system.builders.build_context import IGNORE_FILE, BuildContext, ContextFile
 from deployment_system.builders.content_hash import CHUNK_BYTES, ImageContent, changed
-from deployment_system.builders.ignore_rules import joined
+from deployment_system.builders.ignore_rules import joined, plain_pattern
 
 SENT_DOCKERFILE = ".deployment-system.Dockerfile"
 """The name under which a Dockerfile is sent that is not in the context. The engine takes it out again."""
@@ -58,8 +59,18 @@ def _extra_files(context: BuildContext) -> dict[str, bytes]:
 
 
 def buildkit_ignore_file(context: BuildContext) -> str:
-    """The ignore file by which BuildKit, which walks the folder itself, sends the same files."""
-    return joined(context.patterns)
+    """The ignore file by which BuildKit, which walks the folder itself, sends the same files.
+
+    Older ones do not look into a folder that is left out unless an exception names what is there: so what an
+    exception with stars brings back from such a folder is named.
+    """
+    folders = {file.name for file in context.files if file.kind == "folder"}
+    brought_back = (
+        f"!{plain_pattern(file.name)}"
+        for file in context.files
+        if "/" in file.name and posixpath.dirname(file.name) not in folders
+    )
+    return joined((*context.patterns, *brought_back))
 
 
 def _member(content: ImageContent, file: ContextFile) -> Iterator[bytes]:

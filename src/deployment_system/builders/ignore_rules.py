@@ -65,7 +65,7 @@ def read_patterns(text: str) -> list[str]:
 
 def plain_pattern(name: str) -> str:
     """The pattern that matches this name and no other."""
-    return re.sub(r"([\\*?\[\]!#])", r"\\\1", name)
+    return re.sub(r"([\\*?\[\]])", r"\\\1", name)
 
 
 def _may_match_below(pattern: str, folder: str) -> bool:
