@@ -22,12 +22,8 @@ from deployment_system.error_handling import (
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = Path(deployment_system.__file__).parent
 
-# Raised by what later issues bring: containers, roll-back, recovery. Take a code out when it is raised.
+# Raised by what later issues bring: recovery. Take a code out when it is raised.
 RAISED_LATER = {
-    ErrorCodes.DOCKER_BUILD_FAILED,
-    ErrorCodes.DOCKER_IMAGE_NOT_FOUND,
-    ErrorCodes.DOCKERFILE_NOT_FOUND,
-    ErrorCodes.DOCKER_DAEMON_UNAVAILABLE,
     ErrorCodes.DEPLOYMENT_CLEANUP_FAILED,
     ErrorCodes.RECOVERY_FAILED,
 }

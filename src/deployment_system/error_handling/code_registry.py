@@ -10,6 +10,8 @@ from types import MappingProxyType
 from deployment_system.error_handling.codes_configuration import CONFIGURATION_ENTRIES
 from deployment_system.error_handling.codes_deployment import DEPLOYMENT_ENTRIES
 from deployment_system.error_handling.codes_discovery import DISCOVERY_ENTRIES
+from deployment_system.error_handling.codes_docker import DOCKER_ENTRIES
+from deployment_system.error_handling.codes_images import IMAGE_ENTRIES
 from deployment_system.error_handling.codes_servers import SERVER_ENTRIES
 from deployment_system.error_handling.codes_system import SYSTEM_ENTRIES
 from deployment_system.error_handling.codes_transactions import TRANSACTION_ENTRIES
@@ -24,6 +26,8 @@ REGISTRY: Mapping[ErrorCodes, CodeEntry] = MappingProxyType(
             *VALIDATION_ENTRIES,
             *CONFIGURATION_ENTRIES,
             *SERVER_ENTRIES,
+            *DOCKER_ENTRIES,
+            *IMAGE_ENTRIES,
             *DEPLOYMENT_ENTRIES,
             *SYSTEM_ENTRIES,
             *TRANSACTION_ENTRIES,

@@ -1,4 +1,4 @@
-"""Prefect servers, work pools and Docker."""
+"""Prefect servers and work pools."""
 
 from deployment_system.error_handling.error_codes import (
     CodeEntry,
@@ -284,65 +284,5 @@ SERVER_ENTRIES: tuple[CodeEntry, ...] = (
             ),
         ),
         example="port 4200 is taken by another program",
-    ),
-    CodeEntry(
-        ErrorCodes.DOCKER_BUILD_FAILED,
-        title="An image could not be built",
-        category=ErrorCategory.DOCKER,
-        severity=ErrorSeverity.HIGH,
-        retryable=False,
-        explanation="A step of the Dockerfile failed.",
-        remedies=(
-            Remedy(
-                "Read the last lines of the build's log.",
-                Confidence.ADVICE,
-            ),
-        ),
-        example="the image of 'load' could not be built",
-    ),
-    CodeEntry(
-        ErrorCodes.DOCKER_IMAGE_NOT_FOUND,
-        title="There is no such image",
-        category=ErrorCategory.DOCKER,
-        severity=ErrorSeverity.HIGH,
-        retryable=False,
-        explanation="The image is neither on this machine nor in the registry.",
-        remedies=(
-            Remedy(
-                "Build it, or correct its name.",
-                Confidence.ADVICE,
-            ),
-        ),
-        example="there is no image 'load:1'",
-    ),
-    CodeEntry(
-        ErrorCodes.DOCKERFILE_NOT_FOUND,
-        title="There is no such Dockerfile",
-        category=ErrorCategory.DOCKER,
-        severity=ErrorSeverity.HIGH,
-        retryable=False,
-        explanation="The Dockerfile that a flow names does not exist.",
-        remedies=(
-            Remedy(
-                "Correct `dockerfile:` of the flow.",
-                Confidence.NEEDS_INPUT,
-            ),
-        ),
-        example="there is no Dockerfile at docker/load.Dockerfile",
-    ),
-    CodeEntry(
-        ErrorCodes.DOCKER_DAEMON_UNAVAILABLE,
-        title="The Docker engine does not answer",
-        category=ErrorCategory.DOCKER,
-        severity=ErrorSeverity.HIGH,
-        retryable=True,
-        explanation="No engine answers at the Docker socket.",
-        remedies=(
-            Remedy(
-                "Start Docker.",
-                Confidence.PROBABLE,
-            ),
-        ),
-        example="the Docker engine cannot be reached",
     ),
 )

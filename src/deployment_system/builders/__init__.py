@@ -1,0 +1,1 @@
+"""The one door to Docker: Dockerfiles, build contexts, the engine, registries, how images are put back."""
