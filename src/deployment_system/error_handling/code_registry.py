@@ -11,6 +11,7 @@ from deployment_system.error_handling.codes_configuration import CONFIGURATION_E
 from deployment_system.error_handling.codes_deployment import DEPLOYMENT_ENTRIES
 from deployment_system.error_handling.codes_discovery import DISCOVERY_ENTRIES
 from deployment_system.error_handling.codes_servers import SERVER_ENTRIES
+from deployment_system.error_handling.codes_steps import STEP_ENTRIES
 from deployment_system.error_handling.codes_system import SYSTEM_ENTRIES
 from deployment_system.error_handling.codes_transactions import TRANSACTION_ENTRIES
 from deployment_system.error_handling.codes_validation import VALIDATION_ENTRIES
@@ -23,6 +24,7 @@ REGISTRY: Mapping[ErrorCodes, CodeEntry] = MappingProxyType(
             *DISCOVERY_ENTRIES,
             *VALIDATION_ENTRIES,
             *CONFIGURATION_ENTRIES,
+            *STEP_ENTRIES,
             *SERVER_ENTRIES,
             *DEPLOYMENT_ENTRIES,
             *SYSTEM_ENTRIES,
