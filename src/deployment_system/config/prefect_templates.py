@@ -139,7 +139,7 @@ class Templates:
             on_worker, meant_there = self.pull_scope.why_missing(name)
             what, meant = (what, meant) if meant else (on_worker, meant_there)
             known = (*known, *self.pull_scope.names)
-        if kind not in _WITHOUT_BARE_VARIABLES:
+        if kind not in _WITHOUT_BARE_VARIABLES and name.isidentifier():
             what = f"{what}, nor is it an environment variable that is set"
         hint = f": did you mean {{{{ {meant} }}}}?" if meant else ""
         return self.document.error(

@@ -97,7 +97,7 @@ class StepScope:
         if given is not None:
             return self._why_not_given(first, given, rest[0])
         if first in self._ahead:
-            return f"is an output of the step {first!r}, which runs later", None
+            return f"is an output of the step {first!r}, which has not run by then", None
         meant = nearest(first, self._given)
         return "is no output of a step that runs before", meant and ".".join([meant, *rest])
 
