@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from deployment_system.config import (
     BuildStep,
@@ -245,9 +247,9 @@ def test_outputs_of_functions_that_nobody_knows_are_checked_when_they_have_run(t
     made = with_outputs({}, found.build_steps[0], {"number": "7", "text": "t"})
     filled = filled_deployment(found, made)
     assert (filled.version, filled.description, filled.references) == ("7", "t", ())
-    for given, named in (({"text": "t"}, "made.number"), ({"number": "7"}, "text")):
+    for outputs, named in (({"text": "t"}, "made.number"), ({"number": "7"}, "text")):
         with pytest.raises(ConfigurationError) as caught:
-            filled_deployment(found, with_outputs({}, found.build_steps[0], given))
+            filled_deployment(found, with_outputs({}, found.build_steps[0], outputs))
         assert str(caught.value.error_code) == UNKNOWN
         assert f"{{{{ {named} }}}}" in caught.value.message
         assert caught.value.context.line_number == (5 if named == "made.number" else 6)
@@ -365,3 +367,45 @@ def test_the_last_step_that_gives_an_output_gives_it(tmp_path: Path) -> None:
     keys = f"build: [{{{BUILD}: {{id: image, image_name: r/app}}}}]\n" + 'version: "{{ image.tag }}"'
     [error] = project(tmp_path, keys).errors
     assert "has no parts: did you mean {{ image }}?" in error.message
+
+
+def test_a_malformed_step_is_the_only_error(tmp_path: Path) -> None:
+    """Nobody knows what it would have given, so what refers to it is not blamed as well."""
+    keys = f"build: [{{{BUILD}: {{id: b}}, image_name: r/app}}]\n" + 'version: "{{ b.tag }}"'
+    [error] = project(tmp_path, keys).errors
+    assert str(error.error_code) == INVALID
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from(["{{ $X }}", "{{ x }}", "{{ x.tag }}", "{{ x.a[0] }}", "{{ .. }}", "{{ [ }}", "x", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "x", "$ref"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+INPUTS = st.sampled_from(
+    ["id", "requires", "script", "image_name", "tag", "additional_tags", "credentials", "x"]
+)
+STEP = st.dictionaries(
+    st.sampled_from([SHELL, BUILD, PUSH, "my.make"]),
+    st.dictionaries(INPUTS, ANYTHING, max_size=4),
+    max_size=2,
+)
+SECTION = st.lists(STEP | ANYTHING, max_size=3) | STEP | ANYTHING
+
+
+@settings(max_examples=300, deadline=None)
+@given(build=SECTION, push=SECTION, pull=SECTION, version=ANYTHING)
+def test_no_shape_of_steps_makes_it_fail_otherwise_than_by_errors(
+    build: Any, push: Any, pull: Any, version: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """And what is read without an error refers to nothing that nobody gives."""
+    folder = tmp_path_factory.mktemp("any")
+    declared = {"name": "a", "entrypoint": "f.py:f", "build": build, "pull": pull, "version": version}
+    (folder / "prefect.yaml").write_text(json.dumps({"push": push, "deployments": [declared]}))
+    found = load_prefect_yaml(folder, environ={})
+    assert found is not None
+    assert found.errors or len(found.deployments) == 1

@@ -60,7 +60,7 @@ class _StepReader:
         wrong = self._shape_problem(path, entry)
         if wrong is not None:
             self.templates.errors.append(wrong)
-            self.templates.scope.is_open = True
+            self.templates.scope.add_unknown(step_ids([(path, entry)]))
             return None
         [(function, given)] = entry.items()
         path = (*path, function)
@@ -127,7 +127,7 @@ class _StepReader:
             return step_id
         wrong = self._invalid((*path, "id"), f"must be text, not {described((), step_id)}")
         self.templates.errors.append(wrong)
-        self.templates.scope.is_open = True
+        self.templates.scope.add_unknown()
         return None
 
     def _requires(self, given: Mapping[str, Any], path: Where) -> tuple[str, ...]:

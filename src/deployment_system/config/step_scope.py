@@ -71,6 +71,14 @@ class StepScope:
         else:
             self._given.update(function.outputs)
 
+    def add_unknown(self, step_ids: Iterable[str] = ()) -> None:
+        """A step has run of which not even the function is known."""
+        for step_id in step_ids:
+            self._given[step_id] = _Step("", None)
+            if step_id in self._ahead:
+                self._ahead.remove(step_id)
+        self.is_open = True
+
     def find(self, name: str) -> Found:
         """Whether the output is there."""
         first, *rest = parts_of(name)
