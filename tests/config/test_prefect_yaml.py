@@ -141,10 +141,12 @@ def test_pull_steps_of_the_deployment_come_before_those_of_the_file(tmp_path: Pa
 
 
 def test_pull_steps_keep_what_only_the_worker_knows(tmp_path: Path) -> None:
-    """Set variables are replaced; all else is left as it is."""
-    left = "{{ $NOT_SET }}/{{ clone.directory }}/{{ SET }}/{{ prefect.blocks.secret.x }}"
-    found = only(tmp_path, f'pull: [{{{STEP}: {{directory: "{{{{ $SET }}}}/{left}"}}}}]')
-    assert found.pull_steps == ({STEP: {"directory": f"value/{left}"}},)
+    """Set variables are replaced; all else is left as it is, as an earlier pull step gives it."""
+    left = "{{ $NOT_SET }}/{{ clone.directory }}/{{ directory }}/{{ prefect.blocks.secret.x }}"
+    clone = {"prefect.deployments.steps.git_clone": {"id": "clone", "repository": "https://x/y.git"}}
+    steps = [clone, {STEP: {"directory": f"{{{{ $SET }}}}/{left}"}}]
+    found = only(tmp_path, f"pull: {json.dumps(steps)}")
+    assert found.pull_steps == (clone, {STEP: {"directory": f"value/{left}"}})
 
 
 def test_variables_are_replaced_everywhere_else(tmp_path: Path) -> None:
@@ -204,8 +206,6 @@ class Bad(NamedTuple):
 
 UNSUPPORTED = "PREFECT_YAML_UNSUPPORTED"
 BAD = {
-    "build steps": Bad("build: [{x.y: {}}]", UNSUPPORTED, 4, 5, "container deployments"),
-    "push steps": Bad("push: {x.y: {}}", UNSUPPORTED, 4, 5, "container deployments"),
     "triggers": Bad("triggers: [{enabled: true}]", UNSUPPORTED, 4, 5, "triggers"),
     "sla": Bad("sla: [{name: x}]", UNSUPPORTED, 4, 5, "sla"),
     "a version type": Bad("version_type: prefect:git", UNSUPPORTED, 4, 5, "version_type"),
@@ -220,7 +220,7 @@ BAD = {
     "a run's context in a description": Bad('description: "{{ ctx.x }}"', UNSUPPORTED, 4, 18, "worker"),
     "a step's output": Bad(
         'work_pool: {job_variables: {image: "{{ build-image.image }}"}}',
-        UNSUPPORTED,
+        "BUILD_STEP_OUTPUT_UNKNOWN",
         4,
         40,
         "build-image.image",
@@ -299,19 +299,6 @@ def test_the_same_deployment_twice_is_an_error(tmp_path: Path) -> None:
     assert [deployment.entrypoint for deployment in found.deployments] == ["f.py:x", "f.py:y"]
     [error] = found.errors
     assert (str(error.error_code), error.context.line_number) == ("DEPLOYMENT_NAME_DUPLICATE", 4)
-
-
-@pytest.mark.parametrize("key", ["build", "push"])
-def test_steps_at_the_top_hold_for_every_deployment_that_has_none(key: str, tmp_path: Path) -> None:
-    """Each such deployment is refused; `build: null` turns them off, `push: null` does not, as in Prefect."""
-    found = project(
-        tmp_path,
-        f"{key}: [{{x.y: {{}}}}]\ndeployments:\n  - {{name: a, entrypoint: f.py:a}}\n"
-        f"  - {{name: b, entrypoint: f.py:b, {key}: null}}\n",
-    )
-    refused = [error.context.deployment_name for error in found.errors]
-    assert refused == (["a"] if key == "build" else ["a", "b"])
-    assert {error.context.line_number for error in found.errors} == {1}
 
 
 def test_keys_at_the_top_that_nobody_reads_are_a_hint_and_misspellings_an_error(tmp_path: Path) -> None:

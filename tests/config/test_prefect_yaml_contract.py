@@ -35,6 +35,7 @@ definitions:
     name: "{{ $POOL }}"
     job_variables: {env: {MAIL: "{{ $STAGE }}@x", RUN: "{{ ctx.flow_run.id }}"}}
 pull:
+  - prefect.deployments.steps.git_clone: {id: clone, repository: "https://x.invalid/y.git"}
   - prefect.deployments.steps.set_working_directory:
       directory: "{{ $STAGE }}/{{ $NOT_SET_ANYWHERE }}/{{ clone.directory }}"
 deployments:

@@ -1,1 +1,1 @@
-"""The one door to Docker: Dockerfiles, build contexts, the engine, registries, how images are put back."""
+"""The one door to Docker, and to what steps of a prefect.yaml make before a deployment."""

@@ -1,5 +1,12 @@
 """What the user wrote (deployment-config.yaml, prefect.yaml, environment variables) as frozen values."""
 
+from deployment_system.config.build_steps import BuildStep
+from deployment_system.config.docker_steps import (
+    DockerImageBuild,
+    DockerImagePush,
+    docker_step,
+    is_docker_step,
+)
 from deployment_system.config.flow_rules import FlowSettings, Places, flow_settings, merged_mappings
 from deployment_system.config.initial import INITIAL_CONFIGURATION, initial_configuration
 from deployment_system.config.loading import (
@@ -19,20 +26,27 @@ from deployment_system.config.models import (
     Source,
     WorkPools,
 )
-from deployment_system.config.prefect_yaml import PrefectDeployment, PrefectProject, load_prefect_yaml
+from deployment_system.config.prefect_deployment import PrefectDeployment
+from deployment_system.config.prefect_yaml import PrefectProject, load_prefect_yaml
 from deployment_system.config.schedule import Schedule
 from deployment_system.config.schema import configuration_schema
 from deployment_system.config.server import ServerChoice, is_loopback, resolve_server, same_server
+from deployment_system.config.step_outputs import filled_deployment, filled_step, with_outputs
+from deployment_system.config.step_scope import OutputReference
 
 __all__ = [
     "CONFIGURATION_FILE",
     "INITIAL_CONFIGURATION",
+    "BuildStep",
     "ConcurrencyLimit",
     "Configuration",
+    "DockerImageBuild",
+    "DockerImagePush",
     "Environment",
     "FlowRule",
     "FlowSettings",
     "LoadedConfiguration",
+    "OutputReference",
     "Places",
     "PrefectDeployment",
     "PrefectProject",
@@ -43,9 +57,13 @@ __all__ = [
     "Source",
     "WorkPools",
     "configuration_schema",
+    "docker_step",
+    "filled_deployment",
+    "filled_step",
     "find_configuration",
     "flow_settings",
     "initial_configuration",
+    "is_docker_step",
     "is_loopback",
     "load_configuration",
     "load_prefect_yaml",
@@ -53,4 +71,5 @@ __all__ = [
     "resolve_server",
     "same_server",
     "scan_paths",
+    "with_outputs",
 ]

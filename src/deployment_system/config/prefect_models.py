@@ -11,7 +11,7 @@ from deployment_system.config.schedule import Schedule, SlugsDiffer
 from deployment_system.config.value_types import AsList, FilledText, Settings, Text, Texts, Values, problem
 from deployment_system.error_handling import ErrorCodes
 
-SUPPORTED_LATER = ("build", "push", "triggers", "sla", "version_type")
+SUPPORTED_LATER = ("triggers", "sla", "version_type")
 """Keys that Prefect acts on and this system does not yet."""
 
 

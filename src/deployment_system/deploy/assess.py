@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from deployment_system.config import FlowSettings, flow_settings
-from deployment_system.config.prefect_yaml import PrefectDeployment
+from deployment_system.config import FlowSettings, PrefectDeployment, flow_settings
 from deployment_system.deploy.declare import declared_by_flow, declared_by_prefect_yaml
 from deployment_system.deploy.deployments import DesiredDeployment
 from deployment_system.deploy.plan import SkippedFlow
@@ -244,6 +243,9 @@ def _from_prefect_yaml(project: Project, found: Discovery, problems: _Problems) 
     )
     by_entrypoint = {flow.entrypoint: flow for flow in found.flows}
     for declared in project.prefect_project.deployments:
+        if declared.build_steps or declared.push_steps:
+            problems.add_plain([_steps_come_later(declared)])
+            continue
         entrypoint = normal_entrypoint(declared.entrypoint)
         flow = by_entrypoint.get(entrypoint) or _scanned_on_its_own(project, entrypoint, problems)
         if flow is None:
@@ -252,6 +254,20 @@ def _from_prefect_yaml(project: Project, found: Discovery, problems: _Problems) 
         if declared.flow_name:
             flow = replace(flow, name=declared.flow_name)
         yield _Candidate(flow, prefect=declared)
+
+
+def _steps_come_later(declared: PrefectDeployment) -> ValidationError:
+    """Never left out silently: the deployment would refer to an image that nobody has built."""
+    step = (*declared.build_steps, *declared.push_steps)[0]
+    return ValidationError(
+        f"the deployment {declared.name!r}: {step.phase} steps are not supported yet: they come with "
+        "container deployments",
+        error_code=ErrorCodes.PREFECT_YAML_UNSUPPORTED,
+        context=step.place.extended(deployment_name=declared.name),
+        remediation=[
+            f"Deploy it with `prefect deploy --name {declared.name}` as before, or remove its steps."
+        ],
+    )
 
 
 def normal_entrypoint(entrypoint: str) -> str:

@@ -10,8 +10,14 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
-from deployment_system.config import Environment, FlowSettings, Schedule, Source, merged_mappings
-from deployment_system.config.prefect_yaml import PrefectDeployment
+from deployment_system.config import (
+    Environment,
+    FlowSettings,
+    PrefectDeployment,
+    Schedule,
+    Source,
+    merged_mappings,
+)
 from deployment_system.deploy.deployments import DesiredDeployment
 from deployment_system.deploy.schedules import DesiredSchedule, generated_slug
 from deployment_system.discovery import Flow

@@ -13,6 +13,7 @@ from deployment_system.error_handling.codes_discovery import DISCOVERY_ENTRIES
 from deployment_system.error_handling.codes_docker import DOCKER_ENTRIES
 from deployment_system.error_handling.codes_images import IMAGE_ENTRIES
 from deployment_system.error_handling.codes_servers import SERVER_ENTRIES
+from deployment_system.error_handling.codes_steps import STEP_ENTRIES
 from deployment_system.error_handling.codes_system import SYSTEM_ENTRIES
 from deployment_system.error_handling.codes_transactions import TRANSACTION_ENTRIES
 from deployment_system.error_handling.codes_validation import VALIDATION_ENTRIES
@@ -25,6 +26,7 @@ REGISTRY: Mapping[ErrorCodes, CodeEntry] = MappingProxyType(
             *DISCOVERY_ENTRIES,
             *VALIDATION_ENTRIES,
             *CONFIGURATION_ENTRIES,
+            *STEP_ENTRIES,
             *SERVER_ENTRIES,
             *DOCKER_ENTRIES,
             *IMAGE_ENTRIES,

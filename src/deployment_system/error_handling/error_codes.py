@@ -119,6 +119,13 @@ class ErrorCodes(StrEnum):
     SERVER_URL_INVALID = auto()
     SERVER_URL_DIFFERS = auto()
     PREFECT_YAML_UNSUPPORTED = auto()
+    # build and push steps of a prefect.yaml
+    BUILD_STEP_INVALID = auto()
+    BUILD_STEP_OUTPUT_UNKNOWN = auto()
+    BUILD_STEP_OUTPUT_INVALID = auto()
+    BUILD_STEP_UNAVAILABLE = auto()
+    BUILD_STEP_FAILED = auto()
+    BUILD_STEP_TIMEOUT = auto()
     # docker
     DOCKER_BUILD_FAILED = auto()
     DOCKER_IMAGE_NOT_FOUND = auto()
