@@ -7,7 +7,13 @@ from deployment_system.config.docker_steps import (
     docker_step,
     is_docker_step,
 )
-from deployment_system.config.flow_rules import FlowSettings, Places, flow_settings, merged_mappings
+from deployment_system.config.flow_rules import (
+    FlowSettings,
+    Places,
+    flow_settings,
+    merged_image,
+    merged_mappings,
+)
 from deployment_system.config.initial import INITIAL_CONFIGURATION, initial_configuration
 from deployment_system.config.loading import (
     CONFIGURATION_FILE,
@@ -21,6 +27,7 @@ from deployment_system.config.models import (
     Configuration,
     Environment,
     FlowRule,
+    ImageSettings,
     ResourceLimits,
     Scan,
     Source,
@@ -45,6 +52,7 @@ __all__ = [
     "Environment",
     "FlowRule",
     "FlowSettings",
+    "ImageSettings",
     "LoadedConfiguration",
     "OutputReference",
     "Places",
@@ -67,6 +75,7 @@ __all__ = [
     "is_loopback",
     "load_configuration",
     "load_prefect_yaml",
+    "merged_image",
     "merged_mappings",
     "resolve_server",
     "same_server",

@@ -11,6 +11,7 @@ from deployment_system.config.models import (
     ConcurrencyLimit,
     Configuration,
     FlowKeys,
+    ImageSettings,
 )
 from deployment_system.config.schedule import Schedule
 from deployment_system.config.yaml_source import Where, YamlDocument
@@ -72,6 +73,7 @@ class FlowSettings:
     work_pool: str | None = None
     job_variables: Mapping[str, Any] = field(default_factory=dict)
     dockerfile: str | None = None
+    image: ImageSettings = field(default_factory=ImageSettings)
     deployment_name: str = DEFAULT_DEPLOYMENT_NAME
     """Template of the deployment's name; `{flow}`, `{type}` and `{environment}` are its parts."""
     places: Places = field(default_factory=lambda: Places(YamlDocument(""), {}), compare=False, repr=False)
@@ -132,10 +134,20 @@ def _merge(merged: dict[str, Any], origins: dict[str, Where], keys: FlowKeys, pa
             continue
         if name == "parameters":
             value = {**merged.get(name, {}), **value}
+        elif name == "image":
+            value = merged_image(merged.get(name, ImageSettings()), value)
         elif name == "job_variables":
             value = merged_mappings(merged.get(name, {}), value)
         merged[name] = value
         _note_origins(origins, name, getattr(keys, name), (*path, name))
+
+
+def merged_image(below: ImageSettings, above: ImageSettings) -> ImageSettings:
+    """Both, key by key; arguments and secrets by their names. Where they disagree, `above` holds."""
+    said = {name: getattr(above, name) for name in above.model_fields_set}
+    for name in ("build_args", "secrets"):
+        said[name] = {**getattr(below, name), **said.get(name, {})}
+    return below.model_copy(update=said)
 
 
 def _note_origins(origins: dict[str, Where], name: str, value: Any, path: Where) -> None:

@@ -117,6 +117,41 @@ class Source(Settings):
         return self.git.ref if self.git else None
 
 
+class SecretSource(Settings):
+    """Where the value of a build's secret comes from: exactly one of two."""
+
+    env: FilledText | None = None
+    """Name of an environment variable."""
+    file: FilledText | None = None
+    """Path of a file, relative to this one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _exactly_one(cls, value: Any) -> Any:
+        if isinstance(value, dict) and sum(value.get(key) is not None for key in ("env", "file")) != 1:
+            raise problem("must say where it comes from: env: NAME or file: PATH")
+        return value
+
+
+class ImageSettings(Settings):
+    """How images are built."""
+
+    base: FilledText | None = None
+    """Image that generated Dockerfiles start from. Default: Prefect's own, of the version installed here."""
+    context: FilledText | None = None
+    """Folder that is sent to the engine, relative to this file. Default: the folder of this file."""
+    target: FilledText | None = None
+    """Stage of the Dockerfile to build. Default: the last one."""
+    platform: FilledText | None = None
+    """Such as linux/amd64. Default: the engine's."""
+    build_args: dict[str, Text] = Field(default_factory=dict)
+    """Values of ARG instructions. They can be read from the image: no place for secrets."""
+    secrets: dict[str, SecretSource] = Field(default_factory=dict)
+    """By the id that RUN --mount=type=secret,id=… names; they stay in no layer. Needs BuildKit."""
+    network: FilledText | None = None
+    """Network of the commands while building: host, none. Default: the engine's."""
+
+
 class Environment(Settings):
     """One place to deploy to."""
 
@@ -138,7 +173,12 @@ class Environment(Settings):
     resource_limits: ResourceLimits = ResourceLimits()
     """Of container deployments."""
     docker_registry: FilledText | None = None
-    """Registry that images are pushed to, such as registry.example.com/team."""
+    """Registry that images are pushed to, such as registry.example.com/team. Default: they stay where they
+    are built."""
+    docker_host: FilledText | None = None
+    """Address of the Docker engine that builds. Default: DOCKER_HOST, else the socket of this machine."""
+    image: ImageSettings = ImageSettings()
+    """How images are built."""
     image_pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     """When a worker pulls the image, in the words of Prefect's Docker worker."""
     networks: FilledTexts = ()
@@ -199,6 +239,8 @@ class FlowKeys(Settings):
     """Job variables, beside those of the environment."""
     dockerfile: FilledText | None = None
     """Path of the Dockerfile, relative to this file."""
+    image: ImageSettings | None = None
+    """How its image is built, key by key over the environment's."""
     deployment_name: NameTemplate | None = None
     """Template of the deployment's name. Default: {flow}-{type}-{environment}."""
 
