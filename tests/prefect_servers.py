@@ -28,7 +28,13 @@ class PrefectProcess:
         """Starts it, without waiting until it answers."""
         with self._log.open("a") as output:
             self._process = subprocess.Popen(
-                [str(Path(sys.executable).with_name("prefect")), "server", "start", "--port", str(self._port)],
+                [
+                    str(Path(sys.executable).with_name("prefect")),
+                    "server",
+                    "start",
+                    "--port",
+                    str(self._port),
+                ],
                 env={
                     **os.environ,
                     "PREFECT_HOME": str(self._home),
