@@ -60,9 +60,13 @@ class Fault:
     """Called when it strikes."""
     matched: int = 0
 
+    def matches(self, method: str, path: str) -> bool:
+        """Whether it is about such a request."""
+        return method == self.method and re.search(self.path, path) is not None
+
     def strikes(self, method: str, path: str) -> bool:
         """Counts a match, and says whether this one fails."""
-        if method != self.method or not re.search(self.path, path):
+        if not self.matches(method, path):
             return False
         self.matched += 1
         return self.after < self.matched <= self.after + self.times

@@ -1,5 +1,6 @@
 """Repositories whose deployments no other test touches, on the real server."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,12 @@ class Workspace(Repository):
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """One request to the server itself."""
-        answer = httpx.request(method, f"{self.server_url}{path}", json=body, timeout=60)
+        deadline = time.monotonic() + 30
+        while True:
+            answer = httpx.request(method, f"{self.server_url}{path}", json=body, timeout=60)
+            # A server on SQLite is busy now and then.
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                break
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
@@ -96,19 +102,30 @@ class Workspace(Repository):
         found = self.ask("POST", "/deployments/filter", wanted)
         return {item["name"]: item for item in found}
 
+    def leave_no_schedule(self) -> None:
+        """Removes what would keep the server busy with planning runs for as long as it lives."""
+        for stored in self.stored().values():
+            if stored["schedules"]:
+                self.ask("DELETE", f"/deployments/{stored['id']}")
+
     def stored_one(self, flow: str) -> dict[str, Any]:
         """The deployment of a flow."""
         return self.stored()[self.deployment_name(flow)]
 
 
-@pytest.fixture(scope="session")
-def work_pool(prefect_server: str) -> str:
+def make_pool(server_url: str) -> None:
     """A process pool that every test here deploys to, made from the server's own template."""
-    kinds = httpx.get(f"{prefect_server}/collections/views/aggregate-worker-metadata", timeout=60).json()
+    kinds = httpx.get(f"{server_url}/collections/views/aggregate-worker-metadata", timeout=60).json()
     template = kinds["prefect"]["process"]["default_base_job_configuration"]
     body = {"name": POOL, "type": "process", "base_job_template": template}
-    answer = httpx.post(f"{prefect_server}/work_pools/", json=body, timeout=60)
+    answer = httpx.post(f"{server_url}/work_pools/", json=body, timeout=60)
     assert answer.status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT)
+
+
+@pytest.fixture(scope="session")
+def work_pool(prefect_server: str) -> str:
+    """The pool, on the server of the session."""
+    make_pool(prefect_server)
     return POOL
 
 
@@ -131,6 +148,7 @@ def workspace(make_workspace: Callable[[str], Workspace]) -> Iterator[Workspace]
     with recording_proxy(made.server_url) as proxy:
         made.proxy = proxy
         yield made
+        made.leave_no_schedule()
 
 
 @pytest.fixture

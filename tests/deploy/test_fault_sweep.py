@@ -34,7 +34,7 @@ SEED = int(os.environ.get("CRASH_SWEEP_SEED") or random.randrange(10_000))  # no
 SIDE_BY_SIDE = 3
 """Cases of an outage at once: most of their time they wait. Others take turns: a server on SQLite bears one
 writer."""
-TIMEOUT_SECONDS = 2
+TIMEOUT_SECONDS = 3
 """Of the client, where the server hangs."""
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -99,8 +99,9 @@ def sweep(prefect_server: str, work_pool: str) -> Iterator[Sweep]:
             proxy = stack.enter_context(recording_proxy(prefect_server))
             name = f"t{uuid4().hex[:8]}"
             made = Workspace(folder, prefix=name, server_url=prefect_server, proxy=proxy)
+            stack.callback(made.leave_no_schedule)
             deploy_before(made)
-            declare_after(made, f"request_timeout_seconds: {TIMEOUT_SECONDS}")
+            declare_after(made)
             proxy.forget()
             return made
 
@@ -155,6 +156,7 @@ def run_row(sweep: Sweep, workspace: Workspace, cases: Sequence[Case]) -> list[s
 def judge(sweep: Sweep, workspace: Workspace, case: Case) -> str:
     """Deploys with the fault, and sees that the server is as it was, as declared, or recovered to be."""
     before = picture(workspace)
+    declare_after(workspace, f"request_timeout_seconds: {TIMEOUT_SECONDS if case.kind == 'hung' else 30}")
     inject(workspace, case)
     assert workspace.proxy is not None
     # --force: what the server has refused before is to be tried again.

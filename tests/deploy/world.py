@@ -2,11 +2,15 @@
 
 import json
 import re
+import signal
+import subprocess
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from tests.deploy.conftest import Workspace
-from tests.repositories import Finished
+from tests.recording_proxy import Fault
+from tests.repositories import COMMAND_SECONDS, Finished
 
 BEFORE = """
   "NAME:fields":
@@ -32,6 +36,9 @@ AFTER = """
     schedules: [{cron: "0 1 * * *", slug: daily}]
 """
 DEPLOY = ("deploy", "--prune", "--yes", "-o", "json")
+RECOVER = ("recovery", "execute", "--auto-execute", "-o", "json")
+DEPLOYMENT = "^/api/deployments/[0-9a-f-]{36}$"
+"""The path of one deployment."""
 DELETED = ("gone", "gone-timed")
 """Whatever brings these back gives them another id."""
 
@@ -52,7 +59,7 @@ def declare_after(workspace: Workspace, environment: str = "") -> None:
     """Two to be made, two to be changed, two to be removed: twelve writes. `environment`: one more of its
     settings."""
     for flow in DELETED:
-        (workspace.root / "flows" / f"{flow.replace('-', '_')}.py").unlink()
+        (workspace.root / "flows" / f"{flow.replace('-', '_')}.py").unlink(missing_ok=True)
     workspace.write_flow("new")
     workspace.write_flow("new-timed")
     workspace.configure(AFTER, environment)
@@ -121,3 +128,36 @@ def _schedules(stored: Mapping[str, Any]) -> dict[str, Any]:
         item["slug"]: {name: value for name, value in item.items() if name not in made_anew}
         for item in stored["schedules"]
     }
+
+
+def killed_at(workspace: Workspace, fault: Fault, *arguments: str) -> None:
+    """Runs the command and kills it at the request that the fault names, which the server may handle."""
+    assert workspace.proxy is not None
+    workspace.proxy.forget()
+    running: list[subprocess.Popen[str]] = []
+    fault.then = lambda: running[0].kill()
+    workspace.proxy.faults.append(fault)
+    running.append(workspace.start(*arguments))
+    running[0].communicate(timeout=COMMAND_SECONDS)
+    assert running[0].returncode == -signal.SIGKILL
+    # The server handles what was sent, whoever is dead by then.
+    deadline = time.monotonic() + COMMAND_SECONDS
+    while not any(fault.matches(seen.method, seen.path) for seen in workspace.proxy.seen):
+        assert time.monotonic() < deadline, "the request did not end"
+        time.sleep(0.02)
+    workspace.proxy.forget()
+
+
+def at_the_first_deletion() -> Fault:
+    """By then everything else has been changed and activated."""
+    return Fault("DELETE", DEPLOYMENT)
+
+
+def left_unfinished(workspace: Workspace) -> dict[str, Any]:
+    """Kills a deployment at its first deletion; the server before it."""
+    deploy_before(workspace)
+    before = picture(workspace)
+    declare_after(workspace)
+    killed_at(workspace, at_the_first_deletion(), *DEPLOY)
+    assert same_world(before, picture(workspace))
+    return before
