@@ -6,7 +6,7 @@ import click
 
 from deployment_system.cli.invocation import Invocation, common_options, take_common, yes_option
 from deployment_system.cli.opening import open_here, say_target
-from deployment_system.cli.output import say_errors, write_json, write_result
+from deployment_system.cli.output import say_errors, write_result
 from deployment_system.cli.render.rollback_plans import plan_details, plan_document, plans_text
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.transactions import (
@@ -108,10 +108,7 @@ def _roll_back(
         "plans": [plan_document(plan) for plan in plans],
         "errors": [error.to_dict() for error in errors],
     }
-    if invocation.json:
-        write_json(document)
-    else:
-        write_result(invocation, document, "\n".join(plan_details(plan) for plan in plans))
+    write_result(invocation, document, "\n".join(plan_details(plan) for plan in plans))
     say_errors(invocation, errors)
     return EXIT_ROLLBACK_INCOMPLETE if errors else 0
 
