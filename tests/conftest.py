@@ -1,18 +1,18 @@
 """A real Prefect server for the whole session, started by the tests themselves."""
 
 import os
-import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
-SERVER_BOOT_SECONDS = 120.0
+from tests.postgresql import postgresql_cluster, postgresql_url
+from tests.prefect_servers import PrefectProcess
+
+__all__ = ["postgresql_cluster", "postgresql_url"]
+"""Fixtures: what a conftest.py has under its name is known to all tests below."""
+
 POOL = "test-pool"
 
 
@@ -46,56 +46,26 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if running:
         yield running
         return
-    home = tmp_path_factory.mktemp("prefect-home")
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/api"
-    log = home / "server.log"
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [str(Path(sys.executable).with_name("prefect")), "server", "start", "--port", str(port)],
-            env={
-                **os.environ,
-                "PREFECT_HOME": str(home),
-                "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-                # Without it the pages of the UI ask port 4200, whatever port they were served from.
-                "PREFECT_SERVER_UI_API_URL": url,
-            },
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    server = PrefectProcess(tmp_path_factory.mktemp("prefect-home"), free_port())
+    server.start()
     try:
-        _wait_until_healthy(url, server, log)
-        yield url
+        server.wait_until_healthy()
+        yield server.url
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait(10)
+        server.stop()
+
+
+def make_pool(server_url: str) -> None:
+    """A process pool that tests deploy to, made from the server's own template."""
+    kinds = httpx.get(f"{server_url}/collections/views/aggregate-worker-metadata", timeout=60).json()
+    template = kinds["prefect"]["process"]["default_base_job_configuration"]
+    body = {"name": POOL, "type": "process", "base_job_template": template}
+    answer = httpx.post(f"{server_url}/work_pools/", json=body, timeout=60)
+    assert answer.status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT)
 
 
 @pytest.fixture(scope="session")
 def work_pool(prefect_server: str) -> str:
-    """A process pool that tests deploy to, made from the server's own template."""
-    kinds = httpx.get(f"{prefect_server}/collections/views/aggregate-worker-metadata", timeout=60).json()
-    template = kinds["prefect"]["process"]["default_base_job_configuration"]
-    body = {"name": POOL, "type": "process", "base_job_template": template}
-    answer = httpx.post(f"{prefect_server}/work_pools/", json=body, timeout=60)
-    assert answer.status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT)
+    """The name of a process pool on the server."""
+    make_pool(prefect_server)
     return POOL
-
-
-def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + SERVER_BOOT_SECONDS
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            break
-        try:
-            if httpx.get(f"{url}/health", timeout=2).status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.2)
-    pytest.fail(f"the Prefect server did not start:\n{log.read_text()[-3000:]}")

@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -47,6 +47,8 @@ class Fault:
     body: str = "{}"
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
+    answer_after: bool = False
+    """Ask the server, and pass on `status` all the same."""
     drop_before: bool = False
     """Close the connection without asking the server."""
     drop_after: bool = False
@@ -58,9 +60,13 @@ class Fault:
     """Called when it strikes."""
     matched: int = 0
 
+    def matches(self, method: str, path: str) -> bool:
+        """Whether it is about such a request."""
+        return method == self.method and re.search(self.path, path) is not None
+
     def strikes(self, method: str, path: str) -> bool:
         """Counts a match, and says whether this one fails."""
-        if method != self.method or not re.search(self.path, path):
+        if not self.matches(method, path):
             return False
         self.matched += 1
         return self.after < self.matched <= self.after + self.times
@@ -153,6 +159,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._note(raw, 0)
             self._break_off()
         elif fault.status is not None:
+            if fault.answer_after:
+                self._ask(raw)
             self._note(raw, fault.status)
             self._answer(fault.status, fault.body.encode(), fault.content_type, fault.headers)
         else:
@@ -164,14 +172,21 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet: what was asked is in `seen`."""
 
     def _pass_on(self, raw: bytes, *, drop: bool) -> None:
-        headers = {name: value for name, value in self.headers.items() if name.lower() in PASSED_ON}
-        answer = self.proxy.client.request(self.command, self.path, content=raw, headers=headers)
-        self._note(raw, 0 if drop else answer.status_code)
-        if drop:
+        answer = self._ask(raw)
+        self._note(raw, 0 if answer is None or drop else answer.status_code)
+        if answer is None or drop:
             self._break_off()
         else:
             kind = answer.headers.get("content-type", "application/json")
             self._answer(answer.status_code, answer.content, kind, {})
+
+    def _ask(self, raw: bytes) -> httpx.Response | None:
+        """The server's answer; None where there is no server (any more)."""
+        headers = {name: value for name, value in self.headers.items() if name.lower() in PASSED_ON}
+        try:
+            return self.proxy.client.request(self.command, self.path, content=raw, headers=headers)
+        except httpx.TransportError:
+            return None
 
     def _note(self, raw: bytes, status: int) -> None:
         body = json.loads(raw) if raw else None
@@ -183,9 +198,10 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"content-type": content_type, **headers}.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        if status != httpx.codes.NO_CONTENT:
-            self.wfile.write(body)
+        with suppress(ConnectionError):  # who asked has not waited for it, or was killed
+            self.end_headers()
+            if status != httpx.codes.NO_CONTENT:
+                self.wfile.write(body)
 
     def _break_off(self) -> None:
         self.close_connection = True

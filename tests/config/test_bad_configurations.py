@@ -116,6 +116,9 @@ BAD = {
     ),
     "memory as number": Bad(ENV + "resource_limits: {memory: 512}\n", "CONFIG_INVALID_VALUE", 3, 31, "text"),
     "negative cpu": Bad(ENV + "resource_limits: {cpu: -1}\n", "CONFIG_INVALID_VALUE", 3, 28, "more than 0"),
+    "no time for an answer": Bad(
+        ENV + "request_timeout_seconds: 0\n", "CONFIG_INVALID_VALUE", 3, 30, "more than 0"
+    ),
     "cpu as text": Bad(ENV + 'resource_limits: {cpu: "half"}\n', "CONFIG_INVALID_VALUE", 3, 28, "a number"),
     "a pull policy of nobody": Bad(
         ENV + "image_pull_policy: Sometimes\n", "CONFIG_INVALID_VALUE", 3, 24, "IfNotPresent"

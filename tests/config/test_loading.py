@@ -89,6 +89,7 @@ def test_the_documented_file_loads_to_what_it_says(tmp_path: Path) -> None:
         "environments": {
             "development": {
                 "prefect_api_url": "http://127.0.0.1:4200/api",
+                "request_timeout_seconds": 30.0,
                 "protected": False,
                 "work_pools": {"python": "default-pool", "docker": "docker-pool"},
                 "default_parameters": {},
@@ -141,6 +142,7 @@ def test_the_documented_file_loads_to_what_it_says(tmp_path: Path) -> None:
 
 
 DEFAULTS = {
+    "request_timeout_seconds": 30.0,
     "protected": False,
     "work_pools": {"python": "default-pool", "docker": "docker-pool"},
     "default_parameters": {},

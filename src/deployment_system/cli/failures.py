@@ -16,8 +16,12 @@ from deployment_system.error_handling import (
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INVALID = 3
+EXIT_LOCKED = 5
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
+
+_STATE = (ErrorCodes.STATE_FULL, ErrorCodes.STATE_BUSY, ErrorCodes.STATE_DAMAGED, ErrorCodes.STATE_UNUSABLE)
+"""Nothing that the user wrote is wrong: the place of the state is."""
 
 
 def report_usage(invocation: Invocation, error: click.UsageError) -> int:
@@ -41,7 +45,9 @@ def report_any(invocation: Invocation, error: Exception) -> int:
     if isinstance(error, DeploymentSystemError):
         if error.error_code == ErrorCodes.COMMAND_NOT_AVAILABLE:
             return _report(invocation, [error], "usage", EXIT_USAGE)
-        failed_outside = isinstance(error, PrefectAPIError | DeploymentError)
+        if error.error_code == ErrorCodes.LOCK_HELD:
+            return _report(invocation, [error], "locked", EXIT_LOCKED)
+        failed_outside = isinstance(error, PrefectAPIError | DeploymentError) or error.error_code in _STATE
         status = (invocation.failed_word, EXIT_FAILED) if failed_outside else ("invalid", EXIT_INVALID)
         return _report(invocation, [error], *status)
     unexpected = DeploymentSystemError(

@@ -33,6 +33,7 @@ environments:
   development:
     prefect_api_url: "${PREFECT_API_URL:-http://127.0.0.1:4200/api}"
     prefect_api_key: "${PREFECT_API_KEY:-}"
+    request_timeout_seconds: 30 # how long the server may take for one answer
     protected: false # true: every change asks, and --yes must be given together with --env
     work_pools: {python: default-pool, docker: docker-pool}
     default_parameters: {} # given to the flows that have such a parameter

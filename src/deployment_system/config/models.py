@@ -29,6 +29,7 @@ from deployment_system.config.yaml_source import YamlDocument
 
 DEFAULT_ENVIRONMENT = "development"
 DEFAULT_SERVER_URL = "http://127.0.0.1:4200/api"
+DEFAULT_REQUEST_TIMEOUT_SECONDS = 30.0
 DEFAULT_DEPLOYMENT_NAME = "{flow}-{type}-{environment}"
 DEFAULT_EXCLUDE = ("**/tests/**", "**/test_*.py")
 
@@ -160,6 +161,8 @@ class Environment(Settings):
     http://127.0.0.1:4200/api."""
     prefect_api_key: FilledText | None = Field(default=None, repr=False)
     """API key; keep it out of the file: "${PREFECT_API_KEY:-}". Default: as for the URL."""
+    request_timeout_seconds: Annotated[Number, Field(gt=0, le=3600)] = DEFAULT_REQUEST_TIMEOUT_SECONDS
+    """How long the server may take for one answer; then it is asked again, where that is safe."""
     protected: Flag = False
     """True: every change asks, and --yes must be given together with --env."""
     work_pools: WorkPools = WorkPools()

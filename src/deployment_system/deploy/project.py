@@ -68,7 +68,7 @@ class Project:
         """The server at a URL, which a journal names: with the credentials where it is this project's."""
         is_ours = url.rstrip("/") == self.server.url.rstrip("/")
         known = Credentials(self.server.api_key, self.server.auth_string) if is_ours else None
-        return PrefectServer(url, known)
+        return PrefectServer(url, known, timeout_seconds=self.environment.request_timeout_seconds)
 
     @property
     def state_target(self) -> str | Path:

@@ -1,5 +1,6 @@
 """The folder that holds what outlives a command: `.deployment-system/` beside the configuration."""
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class StateFolder:
         return self.path / "local"
 
     def make(self) -> None:
-        """Makes the folder where there is none. Raises STATE_UNUSABLE."""
+        """Makes the folder where there is none. Raises STATE_UNUSABLE or STATE_FULL."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             ignore = self.path / ".gitignore"
@@ -41,9 +42,10 @@ class StateFolder:
             raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> DeploymentError:
+        no_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         return DeploymentError(
             f"the state folder {self.path} cannot be used: {error}",
-            error_code=ErrorCodes.STATE_UNUSABLE,
+            error_code=ErrorCodes.STATE_FULL if no_room else ErrorCodes.STATE_UNUSABLE,
             context=ErrorContext(file_path=self.path),
             cause=error,
         )

@@ -5,6 +5,7 @@ What an earlier process left unfinished is settled before anything new begins.
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NoReturn
@@ -36,13 +37,11 @@ EXIT_LOCKED = 5
 REFUSED = "refused"
 """The note on content that the server would not have."""
 
-CAUSED_BY_CONTENT = frozenset(
-    {
-        ErrorCodes.DEPLOYMENT_CREATE_FAILED,
-        ErrorCodes.DEPLOYMENT_UPDATE_FAILED,
-        ErrorCodes.DEPLOYMENT_VERIFICATION_FAILED,
-    }
-)
+_REFUSALS = (ErrorCodes.DEPLOYMENT_CREATE_FAILED, ErrorCodes.DEPLOYMENT_UPDATE_FAILED)
+_CLIENT_ERRORS = range(400, 500)
+"""The statuses with which a server says that what it was sent is wrong; 500 says that the server is."""
+
+_log = logging.getLogger(__name__)
 
 OnWait = Callable[[Lock], None]
 
@@ -97,7 +96,12 @@ def only_deployer(
         yield
     finally:
         keeper.stop()
-        locks.release(lock)
+        try:
+            locks.release(lock)
+        except DeploymentSystemError:
+            # On a full disk, say. What came of the deployment must not be lost over that: this process ends
+            # now, and the lock of one that ended is taken over.
+            _log.warning("the lock %r could not be given back", lock.name, exc_info=True)
 
 
 def lock_name(scope: str) -> str:
@@ -179,7 +183,8 @@ def remember_failure(
     error: DeploymentSystemError,
 ) -> None:
     """Notes content that failed by its own fault."""
-    if error.error_code in CAUSED_BY_CONTENT:
+    refused = error.error_code in _REFUSALS and error.context.extra.get("status") in _CLIENT_ERRORS
+    if refused or error.error_code == ErrorCodes.DEPLOYMENT_VERIFICATION_FAILED:
         note = {"fingerprint": fingerprint(changes), "message": error.message, "plan_id": plan_id}
         manager.store.notes.put(scope_of(project), REFUSED, note)
 

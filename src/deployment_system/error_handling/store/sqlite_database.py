@@ -1,5 +1,6 @@
 """SQLite: write-ahead log, synchronised at every commit, readable by its owner only."""
 
+import errno
 import os
 import sqlite3
 import stat
@@ -16,6 +17,7 @@ from deployment_system.error_handling.store.database import Row, Transaction
 from deployment_system.error_handling.store.failures import busy, damaged, full, unusable
 
 IN_MEMORY = ":memory:"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BUSY_SECONDS = 30.0
 """How long a write waits for another process's; each takes milliseconds."""
 _PRIMARY_CODE = 0xFF
@@ -111,7 +113,8 @@ class SQLiteDatabase:
         except sqlite3.Error as error:
             raise translated(error, self.place) from error
         except OSError as error:
-            raise unusable(self.place, error.strerror or error) from error
+            fault = full if error.errno in NO_ROOM else unusable
+            raise fault(self.place, error.strerror or error) from error
 
 
 class _Writing:
@@ -140,6 +143,8 @@ class _Writing:
 def translated(error: sqlite3.Error, place: str) -> RecoveryError:
     """The typed error for one of SQLite's, by its number."""
     number = getattr(error, "sqlite_errorcode", None)
+    if number == sqlite3.SQLITE_IOERR_SHMSIZE:
+        return full(place, error)  # the file beside the log could not grow when it was opened
     match number & _PRIMARY_CODE if number is not None else None:
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_FORMAT:
             return damaged(place, error)
