@@ -1,31 +1,25 @@
 """The lock of an environment, taken on purpose by a person: nobody deploys until it is given back."""
 
 from deployment_system.deploy.project import Project
-from deployment_system.deploy.transactions import lock_name, raise_locked, scope_of
-from deployment_system.error_handling import DeploymentSystemError
+from deployment_system.deploy.transactions import lock_name, scope_of
 from deployment_system.error_handling.store import Lock, Owner, Store
 from deployment_system.error_handling.store.failures import lock_held
 
 
 def take_lock(project: Project, store: Store, reason: str) -> Lock:
-    """Takes the environment's lock until it is released. Raises `ProblemsFound` with exit status 5 where
-    somebody has it."""
-    name = lock_name(scope_of(project))
-    try:
-        return store.locks.acquire(name, Owner.current(), reason, manual=True)
-    except DeploymentSystemError as error:
-        raise_locked(error)
+    """Takes the environment's lock until it is released. Raises LOCK_HELD where somebody has it."""
+    return store.locks.acquire(lock_name(scope_of(project)), Owner.current(), reason, manual=True)
 
 
 def release_lock(project: Project, store: Store, *, force: bool) -> Lock | None:
     """Gives the environment's lock back, whoever took it; what it was, None where there is none. That of a
-    deployment that runs is taken away only by `force`; else raises `ProblemsFound` with exit status 5."""
+    deployment that runs is taken away only by `force`; else raises LOCK_HELD."""
     name = lock_name(scope_of(project))
     held = store.locks.holder(name)
     if held is None:
         return None
     if not (held.manual or force or store.locks.is_gone(held)):
-        raise_locked(lock_held(name, held.owner, held.acquired_at, held.purpose, held.manual))
+        raise lock_held(name, held.owner, held.acquired_at, held.purpose, held.manual)
     return store.locks.release_by_force(name)
 
 

@@ -9,14 +9,12 @@ from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.transactions import (
     only_deployer,
-    raise_locked,
     scope_of,
     still_open,
     transactions,
 )
 from deployment_system.error_handling import (
     DeploymentError,
-    DeploymentSystemError,
     ErrorCodes,
     RecoveryError,
     RollbackManager,
@@ -79,8 +77,7 @@ def recover(
     force: bool,
     progress: Progress = no_progress,
 ) -> Recovered:
-    """Rolls the plans back in their order. Raises `ProblemsFound` with exit status 5 where somebody else
-    is at work on one of them."""
+    """Rolls the plans back in their order. Raises LOCK_HELD where somebody else is at work on one."""
     errors = []
     for scope, of_scope in groupby(plans, key=lambda plan: plan.scope):
         together = list(of_scope)
@@ -89,11 +86,7 @@ def recover(
             only_deployer(scope or scope_of(project), manager),
         ):
             for plan in together:
-                try:
-                    complete = manager.execute_rollback(plan.plan_id, force=force)
-                except DeploymentSystemError as error:
-                    raise_locked(error)
-                if not complete:
+                if not manager.execute_rollback(plan.plan_id, force=force):
                     errors.append(still_open(plan))
     return Recovered(tuple(plans), tuple(errors))
 

@@ -8,7 +8,6 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import NoReturn
 
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.api.undo import undo_handlers
@@ -32,7 +31,6 @@ from deployment_system.error_handling.store import Lock, Note, Owner, open_store
 from deployment_system.error_handling.store.leases import LeaseKeeper
 
 EXIT_ROLLBACK_INCOMPLETE = 4
-EXIT_LOCKED = 5
 
 REFUSED = "refused"
 """The note on content that the server would not have."""
@@ -85,12 +83,9 @@ def transactions(project: Project, progress: Progress = no_progress) -> Iterator
 def only_deployer(
     scope: str, manager: RollbackManager, *, wait_seconds: float = 0.0, on_wait: OnWait | None = None
 ) -> Iterator[None]:
-    """Holds a scope's lock. Raises `ProblemsFound` with exit status 5 where somebody else has it."""
+    """Holds a scope's lock. Raises LOCK_HELD where somebody else has it."""
     locks = manager.store.locks
-    try:
-        lock = locks.acquire(lock_name(scope), Owner.current(), "deploy", wait=wait_seconds, on_wait=on_wait)
-    except DeploymentSystemError as error:
-        raise_locked(error)
+    lock = locks.acquire(lock_name(scope), Owner.current(), "deploy", wait=wait_seconds, on_wait=on_wait)
     keeper = LeaseKeeper(locks.renew, lock)
     try:
         yield
@@ -98,10 +93,10 @@ def only_deployer(
         keeper.stop()
         try:
             locks.release(lock)
-        except DeploymentSystemError:
+        except DeploymentSystemError as error:
             # On a full disk, say. What came of the deployment must not be lost over that: this process ends
             # now, and the lock of one that ended is taken over.
-            _log.warning("the lock %r could not be given back", lock.name, exc_info=True)
+            _log.warning("the lock %r could not be given back: %s", lock.name, error.message)
 
 
 def lock_name(scope: str) -> str:
@@ -109,27 +104,16 @@ def lock_name(scope: str) -> str:
     return f"deploy {scope}"
 
 
-def raise_locked(error: DeploymentSystemError) -> NoReturn:
-    """Raises the error again: with exit status 5 where it says that somebody else is at work."""
-    if error.error_code != ErrorCodes.LOCK_HELD:
-        raise error
-    raise ProblemsFound([error], EXIT_LOCKED, "locked") from error
-
-
 def settle(project: Project, manager: RollbackManager) -> list[DeploymentError]:
     """Rolls back what an earlier process left unfinished in this environment, the newest first, and forgets
     what is too old to be taken back. What was left alone because somebody else has changed it since.
 
-    Raises `ProblemsFound`: with exit status 4 where something could not be put back for now, with 5 where
-    somebody else is at work on it."""
+    Raises `ProblemsFound` with exit status 4 where something could not be put back for now, and LOCK_HELD
+    where somebody else is at work on it."""
     conflicts = []
     manager.cleanup_old_plans()
     for plan in [plan for plan in manager.unfinished() if plan.scope == scope_of(project)]:
-        try:
-            complete = manager.execute_rollback(plan.plan_id)
-        except DeploymentSystemError as error:
-            raise_locked(error)
-        if complete:
+        if manager.execute_rollback(plan.plan_id):
             continue
         if plan.status is not OperationStatus.CONFLICT:
             raise ProblemsFound([still_open(plan)], EXIT_ROLLBACK_INCOMPLETE, "rollback_incomplete")
