@@ -1,5 +1,6 @@
 """One scenario for all sweeps, and what they counted."""
 
+import os
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -33,7 +34,8 @@ def scenario(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> I
     door = ServerDoor(prefect_server)
     with recording_proxy(prefect_server) as proxy:
         workspace.proxy = proxy
-        made = Scenario(workspace, door, folder / "kept-state")
+        alone = "DEPLOYMENT_TEST_SERVER" not in os.environ
+        made = Scenario(workspace, door, alone, folder / "kept-state")
         made.make()
         yield made
         made.remove()

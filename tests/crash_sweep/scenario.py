@@ -81,6 +81,8 @@ class Scenario:
 
     workspace: Workspace
     door: ServerDoor
+    alone: bool
+    """Nobody else uses the server meanwhile."""
     kept_state: Path
     """A copy of the local state, from before the deployment."""
     before: Picture = field(default_factory=Picture)
@@ -140,7 +142,7 @@ class Scenario:
 
     def look(self) -> Picture:
         """The server as it is now."""
-        return read_picture(self.door, self.prefix)
+        return read_picture(self.door, self.prefix, alone=self.alone)
 
     # -- the repository ----------------------------------------------------------------------------------
 

@@ -85,37 +85,40 @@ class Picture:
         return lines
 
 
-def read_picture(door: ServerDoor, prefix: str) -> Picture:
+def read_picture(door: ServerDoor, prefix: str, *, alone: bool) -> Picture:
     """How everything is now. Of what does not have the prefix in its name, only that it is there: the server
-    itself changes some of it, such as the time of a worker's last heartbeat."""
-    flows = door.all("/flows/filter")
-    flow_names = {item["id"]: item["name"] for item in flows}
+    itself changes some of it, such as the time of a worker's last heartbeat. Where we are not `alone` on
+    the server, not even that: others come and go."""
+    flows = {item["id"]: item["name"] for item in door.all("/flows/filter")}
     deployments = door.all("/deployments/filter")
-    names = {item["id"]: f"{flow_names[item['flow_id']]}/{item['name']}" for item in deployments}
-    things: dict[str, Any] = {}
+    names = {item["id"]: f"{flows.get(item['flow_id'])}/{item['name']}" for item in deployments}
+    runs = {"flow_runs": {"name": {"like_": prefix}}}
+    found = [
+        *(("deployment", names[item["id"]], _by_slug(item)) for item in deployments),
+        *(("flow", item["name"], item) for item in door.all("/flows/filter")),
+        *(("work pool", item["name"], item) for item in door.all("/work_pools/filter")),
+        *(("work queue", _queue_name(item), item) for item in door.all("/work_queues/filter")),
+        *(
+            ("concurrency limit", _limit_name(item["name"], names), item)
+            for item in door.all("/v2/concurrency_limits/filter")
+        ),
+        *(("limit of a tag", item["tag"], item) for item in door.all("/concurrency_limits/filter")),
+        *(("automation", item["name"], item) for item in door.all("/automations/filter")),
+        *(("run", item["name"], item) for item in door.all("/flow_runs/filter", runs)),
+    ]
+    ours = [(kind, name) for kind, name, _ in found if prefix in name]
+    assert len(set(ours)) == len(ours), "two things of one name"
+    return Picture(
+        {
+            f"{kind} {name}": item if prefix in name else {}
+            for kind, name, item in found
+            if alone or prefix in name
+        }
+    )
 
-    def add(kind: str, name: str, item: Mapping[str, Any]) -> None:
-        thing = f"{kind} {name}"
-        assert thing not in things, f"two of {thing}"
-        things[thing] = item if prefix in name else {}
 
-    for item in deployments:
-        add("deployment", names[item["id"]], {**item, "schedules": _by_slug(item["schedules"])})
-    for item in flows:
-        add("flow", item["name"], item)
-    for item in door.all("/work_pools/filter"):
-        add("work pool", item["name"], item)
-    for item in door.all("/work_queues/filter"):
-        add("work queue", f"{item['work_pool_name']}/{item['name']}", item)
-    for item in door.all("/v2/concurrency_limits/filter"):
-        add("concurrency limit", _limit_name(item["name"], names), item)
-    for item in door.all("/concurrency_limits/filter"):
-        add("limit of a tag", item["tag"], item)
-    for item in door.all("/automations/filter"):
-        add("automation", item["name"], item)
-    for item in door.all("/flow_runs/filter", {"flow_runs": {"name": {"like_": prefix}}}):
-        add("run", item["name"], item)
-    return Picture(things)
+def _queue_name(queue: Mapping[str, Any]) -> str:
+    return f"{queue['work_pool_name']}/{queue['name']}"
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
@@ -129,9 +132,10 @@ def _limit_name(name: str, deployments: Mapping[str, str]) -> str:
     return f"of {deployment}" if deployment else name
 
 
-def _by_slug(schedules: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Their order means nothing, and the server gives them in any."""
-    return {item["slug"] or _timing(item): item for item in schedules}
+def _by_slug(deployment: Mapping[str, Any]) -> dict[str, Any]:
+    """With its schedules by slug: their order means nothing, and the server gives them in any."""
+    schedules = {item["slug"] or _timing(item): item for item in deployment["schedules"]}
+    return {**deployment, "schedules": schedules}
 
 
 def _timing(schedule: Mapping[str, Any]) -> str:

@@ -39,28 +39,28 @@ def test_a_deployment_that_went_well_is_taken_back_exactly(sweep: Sweep, scenari
 def test_killed_at_any_request(sweep: Sweep, record_property: Record) -> None:
     """Before the server sees it, and when it was handled but nobody knows."""
     sampled = sweep.deployment.request_points
-    points = sweep.run("deployment at requests", sweep.deploy_to, every_request(), sampled, 7)
+    points = sweep.run("deployment at requests", sweep.deploy_to, every_request(), sampled, 6)
     record_property(CRASH_POINTS, points)
 
 
 def test_killed_at_any_system_call(sweep: Sweep, record_property: Record) -> None:
     """At each one with an effect since the state was opened."""
     found = sweep.deployment
-    points = sweep.run("deployment at calls", sweep.deploy_to, every_call(found), found.call_points, 8)
+    points = sweep.run("deployment at calls", sweep.deploy_to, every_call(found), found.call_points, 7)
     record_property(CRASH_POINTS, points)
 
 
 def test_recovery_killed_at_any_request(sweep: Sweep, record_property: Record) -> None:
     """And recovered by the command after."""
     sampled = sweep.recovery.request_points
-    points = sweep.run("recovery at requests", sweep.recover_to, every_request(), sampled, 3)
+    points = sweep.run("recovery at requests", sweep.recover_to, every_request(), sampled, 2)
     record_property(CRASH_POINTS, points)
 
 
 def test_recovery_killed_at_any_system_call(sweep: Sweep, record_property: Record) -> None:
     """And recovered by the command after."""
     found = sweep.recovery
-    points = sweep.run("recovery at calls", sweep.recover_to, every_call(found), found.call_points, 4)
+    points = sweep.run("recovery at calls", sweep.recover_to, every_call(found), found.call_points, 3)
     record_property(CRASH_POINTS, points)
 
 
