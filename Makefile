@@ -22,11 +22,12 @@ TESTS ?= tests
 PYTEST_ARGS ?=
 # No test takes minutes; one that hangs must not take the whole CI job with it.
 PYTEST_TIMEOUT ?= 600
+CRASH_SWEEP_TIMEOUT ?= 14400
 
 LOCK = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: help install demo demo-down test check format lock browser bench pictures reference clean \
+.PHONY: help install demo demo-down test crash-sweep check format lock browser strace bench pictures reference clean \
 	discover-flows validate-deployments plan-deployments build-deployments deploy-python deploy-containers \
 	deploy-all clean-deployments check-ui
 
@@ -48,8 +49,12 @@ $(INSTALLED): requirements-dev.lock pyproject.toml scripts/set-up
 	@scripts/set-up "$(VENV)"
 	@touch $@
 
-test: $(INSTALLED) browser ## run the tests against a real Prefect server that they start themselves
+test: $(INSTALLED) browser strace ## run the tests against a real Prefect server that they start themselves
 	$(BIN)/python -m pytest --timeout=$(PYTEST_TIMEOUT) $(TESTS) $(PYTEST_ARGS)
+
+crash-sweep: $(INSTALLED) strace ## kill a deployment and its recovery at every request and system call (takes an hour)
+	CRASH_SWEEP=all $(BIN)/python -m pytest -s --timeout=$(CRASH_SWEEP_TIMEOUT) \
+		tests/crash_sweep tests/error_handling/test_rollback_crashes.py $(PYTEST_ARGS)
 
 check: $(INSTALLED) ## ruff, mypy, the contracts between the rooms, and the locks against pyproject.toml
 	$(BIN)/ruff check .
@@ -64,6 +69,9 @@ format: $(INSTALLED) ## let ruff format and mend what it can
 
 browser: ## Chromium for the tests of the Prefect UI, installed where that is possible
 	@scripts/get-chromium
+
+strace: ## strace for the crash sweeps, installed where that is possible
+	@scripts/get-strace
 
 lock: ## resolve the dependencies anew (needs uv; LOCK_ARGS=--upgrade takes newer versions)
 	$(LOCK) $(LOCK_ARGS) --output-file requirements.lock

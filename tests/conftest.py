@@ -14,15 +14,26 @@ __all__ = ["postgresql_cluster", "postgresql_url"]
 """Fixtures: what a conftest.py has under its name is known to all tests below."""
 
 POOL = "test-pool"
+CRASH_POINTS = "crash_points"
+"""The property under which a test records at how many points it killed a process."""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says how many of the tests that passed did so against a real server."""
+    """Says how many of the tests that passed did so against a real server, and at how many points a
+    process was killed."""
     passed = terminalreporter.getreports("passed")
+    swept: dict[str, int] = {}
     against_server = [report for report in passed if "server" in report.keywords]
     terminalreporter.write_line(
         f"{len(against_server)} of the {len(passed)} tests that passed used a real Prefect server"
     )
+    for report in [*passed, *terminalreporter.getreports("failed")]:
+        for name, points in report.user_properties:
+            if name == CRASH_POINTS:
+                swept[report.nodeid.partition("::")[2]] = points
+    if swept:
+        told = ", ".join(f"{test} {points}" for test, points in swept.items())
+        terminalreporter.write_line(f"killed at {sum(swept.values())} points: {told}")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

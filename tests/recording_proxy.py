@@ -40,6 +40,7 @@ class Fault:
     """What happens to requests that match, from the `after`-th match on, `times` times."""
 
     method: str
+    """Empty: any."""
     path: str
     """A regular expression that is searched in the request's path."""
     status: int | None = None
@@ -58,11 +59,13 @@ class Fault:
     times: int = 1_000_000
     then: Callable[[], None] | None = None
     """Called when it strikes."""
+    afterwards: Callable[[], None] | None = None
+    """Called when the server has answered, before that is passed on."""
     matched: int = 0
 
     def matches(self, method: str, path: str) -> bool:
         """Whether it is about such a request."""
-        return method == self.method and re.search(self.path, path) is not None
+        return self.method in ("", method) and re.search(self.path, path) is not None
 
     def strikes(self, method: str, path: str) -> bool:
         """Counts a match, and says whether this one fails."""
@@ -134,6 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Passes one request on, or fails it."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else head and body of each answer are 40 ms apart
     proxy: RecordingProxy
 
     def handle_any(self) -> None:
@@ -148,9 +152,12 @@ class _Handler(BaseHTTPRequestHandler):
         """What becomes of a request."""
         length = int(self.headers.get("content-length") or 0)
         raw = self.rfile.read(length) if length else b""
+        if len(raw) < length:
+            self._break_off()  # whoever sent it is gone: a server does nothing with half a request
+            return
         fault = self.proxy.fault_for(self.command, self.path)
         if fault is None:
-            self._pass_on(raw, drop=False)
+            self._pass_on(raw)
             return
         time.sleep(fault.delay_seconds)
         if fault.then is not None:
@@ -164,16 +171,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._note(raw, fault.status)
             self._answer(fault.status, fault.body.encode(), fault.content_type, fault.headers)
         else:
-            self._pass_on(raw, drop=fault.drop_after)
+            self._pass_on(raw, fault)
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = handle_any  # noqa: N815 - http.server's names
 
     def log_message(self, format: str, *args: Any) -> None:
         """Quiet: what was asked is in `seen`."""
 
-    def _pass_on(self, raw: bytes, *, drop: bool) -> None:
+    def _pass_on(self, raw: bytes, fault: Fault | None = None) -> None:
         answer = self._ask(raw)
+        drop = fault is not None and fault.drop_after
         self._note(raw, 0 if answer is None or drop else answer.status_code)
+        if fault is not None and fault.afterwards is not None:
+            fault.afterwards()
         if answer is None or drop:
             self._break_off()
         else:

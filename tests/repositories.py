@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,10 +61,11 @@ class Repository:
         )
         return Finished(finished.returncode, finished.stdout, finished.stderr)
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Starts `deployment-cli` and leaves it running."""
+    def start(self, *arguments: str, through: Sequence[str] = ()) -> "subprocess.Popen[str]":
+        """Starts `deployment-cli`, `through` a program that starts it if one is given, and leaves it
+        running."""
         return subprocess.Popen(
-            self.command(*arguments),
+            [*through, *self.command(*arguments)],
             cwd=self.root,
             env=self.whole_environ(None),
             stdin=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from deployment_system.error_handling import FileHandler, OperationStatus, RollbackManager, UndoHandlers
 from deployment_system.error_handling.store import open_store
+from tests.conftest import CRASH_POINTS
+from tests.crash_sweep.system_calls import killing, needed_strace
 
+Record = Callable[[str, object], None]
 FILES = FileHandler()
 SWEEP_ALL = os.environ.get("CRASH_SWEEP") == "all"
 CALLS = ("pwrite64", "write", "fsync", "fdatasync", "rename", "unlink", "ftruncate")
@@ -92,13 +96,7 @@ def recovered(state: Path, folder: Path, before: dict[str, Any]) -> None:
 
 def killed_at(call: str, number: int, state: Path, folder: Path, what: str) -> bool:
     """Whether the process was killed at its call of that number; False: it ended before."""
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("strace is not installed: apt-get install strace")
-    inject = f"inject={call}:signal=SIGKILL:when={number}"
-    process = child(
-        state, folder, what, strace, "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject
-    )
+    process = child(state, folder, what, *killing(needed_strace(), call, number))
     _, errors = process.communicate(timeout=60)
     assert process.returncode in (0, -signal.SIGKILL), errors.decode()
     return process.returncode != 0
@@ -111,7 +109,7 @@ def sweep(call: str) -> Any:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_killed_at_any_call(call: str, tmp_path: Path) -> None:
+def test_killed_at_any_call(call: str, tmp_path: Path, record_property: Record) -> None:
     """Sweeps until a run ends untouched."""
     points = 0
     for number in sweep(call):
@@ -122,11 +120,11 @@ def test_killed_at_any_call(call: str, tmp_path: Path) -> None:
         if alive:
             break
         points += 1
-    sys.stdout.write(f"{call}: {points} points\n")
+    record_property(CRASH_POINTS, points)
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_killed_at_any_call_of_the_recovery(call: str, tmp_path: Path) -> None:
+def test_killed_at_any_call_of_the_recovery(call: str, tmp_path: Path, record_property: Record) -> None:
     """And recovered by the one after."""
     points = 0
     for number in sweep(call):
@@ -152,7 +150,7 @@ def test_killed_at_any_call_of_the_recovery(call: str, tmp_path: Path) -> None:
         if alive:
             break
         points += 1
-    sys.stdout.write(f"{call}: {points} points\n")
+    record_property(CRASH_POINTS, points)
 
 
 def test_killed_at_any_time(tmp_path: Path) -> None:

@@ -5,9 +5,6 @@ from collections.abc import Callable
 from functools import cache
 from zoneinfo import available_timezones
 
-from croniter import croniter
-from dateutil.rrule import rrulestr
-
 from deployment_system.config import Schedule
 from deployment_system.error_handling import ErrorCodes, ErrorContext, ValidationError
 
@@ -66,6 +63,9 @@ def cron_problem(cron: str) -> str | None:
         return f"the cron expression {cron!r} asks for the nearest weekday (W), which Prefect does not know"
     if any(field.startswith(_RANDOM_SIGNS) for field in fields):
         return f"the cron expression {cron!r} is random; the server needs a certain time"
+    # Only where a cron expression is to be judged: its import starts the program `file`.
+    from croniter import croniter
+
     try:
         croniter(cron)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
@@ -77,6 +77,8 @@ def _rrule_problem(rule: str) -> str | None:
     shown = rule if len(rule) <= LONGEST_SHOWN else f"{rule[:LONGEST_SHOWN]}…"
     if len(rule) > LONGEST_RRULE:
         return f"the recurrence rule {shown!r} has {len(rule)} characters; Prefect takes {LONGEST_RRULE}"
+    from dateutil.rrule import rrulestr
+
     try:
         rrulestr(rule)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
