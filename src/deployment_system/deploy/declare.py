@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deployment_system.config import (
     Environment,
@@ -23,6 +23,9 @@ from deployment_system.deploy.schedules import DesiredSchedule, generated_slug
 from deployment_system.discovery import Flow
 from deployment_system.error_handling import ErrorContext
 
+if TYPE_CHECKING:
+    from deployment_system.deploy.images import DesiredImage
+
 PROCESS_POOL_TYPE = "process"
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -36,9 +39,13 @@ def declared_by_flow(
     *,
     root: Path,
     schema: Mapping[str, Any] | None,
+    image: "DesiredImage | None" = None,
 ) -> DesiredDeployment:
-    """The process deployment of a discovered flow."""
-    name = deployment_name(settings.deployment_name, flow.name, "python", environment_name)
+    """The deployment of a discovered flow: in a container with an `image`, else as a process. What a work
+    pool is told about the container is added once the pool is known."""
+    deployment_type = "python" if image is None else "docker"
+    name = deployment_name(settings.deployment_name, flow.name, deployment_type, environment_name)
+    pools = environment.work_pools
     limit = settings.concurrency_limit
     fields: dict[str, Any] = {
         "entrypoint": flow.entrypoint,
@@ -47,9 +54,10 @@ def declared_by_flow(
         "tags": unique((*environment.default_tags, *settings.tags)),
         "parameters": parameters_for(flow, environment, settings.parameters),
         "job_variables": merged_mappings(environment.job_variables, settings.job_variables),
-        "work_pool_name": settings.work_pool or environment.work_pools.python,
+        "work_pool_name": settings.work_pool or (pools.python if image is None else pools.docker),
         "concurrency_limit": limit.limit if limit else None,
-        "pull_steps": pull_steps(environment.source, root),
+        # In a container the code is where the image's working directory is: nothing has to be fetched.
+        "pull_steps": pull_steps(environment.source, root) if image is None else [],
         "enforce_parameter_schema": True,
     }
     if schema is not None:
@@ -61,14 +69,15 @@ def declared_by_flow(
     return DesiredDeployment(
         name=name,
         flow_name=flow.name,
-        type="python",
+        type=deployment_type,
         file=flow.file,
         fields=fields,
         schedules=tuple(desired_schedule(schedule) for schedule in settings.schedules or ()),
         place=ErrorContext(file_path=flow.file, line_number=flow.line),
         schedules_declared=settings.schedules is not None,
         removes_foreign_schedules=settings.schedules == (),
-        pool_type=PROCESS_POOL_TYPE,
+        image=image,
+        pool_type=PROCESS_POOL_TYPE if image is None else None,
     )
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deployment_system.api.stored_values import stored_fields
 from deployment_system.deploy.schedules import ActualSchedule, DesiredSchedule
 from deployment_system.error_handling import ErrorContext
+
+if TYPE_CHECKING:  # images are read by who has some
+    from deployment_system.deploy.images import DesiredImage
 
 PROJECT_LABEL = "deployment-system.project"
 ENVIRONMENT_LABEL = "deployment-system.environment"
@@ -50,6 +53,8 @@ class DesiredDeployment:
     """`schedules: []` was written: also those made by hand go."""
     paused: bool | None = None
     """None: nothing is said, and what the server has stays."""
+    image: "DesiredImage | None" = field(default=None, repr=False)
+    """What its runs start from: of container deployments."""
     pool_type: str | None = None
     """The type that its work pool must have; None: whoever declared it chose the pool for a reason."""
 

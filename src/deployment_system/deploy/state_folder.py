@@ -27,6 +27,16 @@ class StateFolder:
         return self.path / "parameter-schemas"
 
     @property
+    def image_cache(self) -> Path:
+        """What is known of files in build contexts that did not change."""
+        return self.path / "build-contexts"
+
+    @property
+    def build_logs(self) -> Path:
+        """The complete log of each build."""
+        return self.path / "builds"
+
+    @property
     def local_server(self) -> Path:
         """Where `up` keeps the local server's database, logs and process ids."""
         return self.path / "local"
