@@ -19,6 +19,7 @@ from tests.docker_engine import (
     private_engine,
     private_registry,
 )
+from tests.docker_python_image import import_python
 
 MakeRequest = Callable[..., BuildRequest]
 
@@ -89,3 +90,9 @@ def make_request(tmp_path: Path) -> MakeRequest:
         return BuildRequest(hash_content(context, options), **arguments)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def python_image(running_engine: PrivateEngine) -> str:
+    """An image of the running engine with Python and Prefect."""
+    return import_python(running_engine)

@@ -38,10 +38,13 @@ def buildkit_instruction(dockerfile: Dockerfile, vertex: str) -> Instruction | N
         len(stages) - 1,
     )
     end = stages[place + 1].first if place + 1 < len(stages) else len(dockerfile.instructions)
+    pulled = {line for _, line in dockerfile.base_images}
     steps = [
         instruction
         for instruction in dockerfile.instructions[stages[place].first : end]
         if instruction.name in _NUMBERED_BY_BUILDKIT
+        # A FROM that begins with nothing, or with another stage, is no step.
+        if instruction.name != "FROM" or instruction.line in pulled
     ]
     number = int(found["number"])
     return steps[number - 1] if 0 < number <= len(steps) else None

@@ -43,8 +43,12 @@ def build_with_buildkit(engine: DockerEngine, request: BuildRequest, log: BuildL
             buildkit_ignore_file(request.content.context), encoding="utf-8", errors="surrogateescape"
         )
         output = _Output(request, log)
-        with _started(_arguments(request, command, place), _environ(engine, request)) as process:
-            status = output.follow(process)
+        try:
+            with _started(_arguments(request, command, place), _environ(engine, request)) as process:
+                status = output.follow(process)
+        except DockerError:
+            engine.ping()  # the silence of an engine that hangs is told as that
+            raise
         if status != 0:
             raise _failed(engine, output)
         return (place / "image-id").read_text(encoding="ascii").strip()

@@ -15,7 +15,8 @@ import docker
 import docker.utils
 
 from deployment_system.builders import translate
-from deployment_system.builders.image_names import DEFAULT_REGISTRY, ImageName, parse_image_name
+from deployment_system.builders.image_names import ImageName, parse_image_name
+from deployment_system.builders.pushing import Push
 from deployment_system.builders.registry_credentials import RegistryCredentials
 from deployment_system.error_handling import (
     DockerError,
@@ -185,12 +186,15 @@ class DockerEngine:
         *,
         on_line: Callable[[str], object] | None = None,
         idle_seconds: float = PUSH_IDLE_SECONDS,
+        total_seconds: float | None = None,
     ) -> str:
         """Brings `REPOSITORY:TAG` to its registry; the digest it has there. Raises DOCKER_PUSH_UNAUTHORIZED,
-        DOCKER_REGISTRY_UNAVAILABLE, DOCKER_IMAGE_NOT_FOUND and DOCKER_PUSH_FAILED: never nothing."""
-        wanted = tagged(name)
-        context = ErrorContext(operation="push", image=name, registry=wanted.registry)
-        return self._retry.retry(self._push_once, wanted, credentials, context, on_line, idle_seconds)
+        DOCKER_REGISTRY_UNAVAILABLE, DOCKER_IMAGE_NOT_FOUND and DOCKER_PUSH_FAILED: never nothing.
+
+        An engine tries a broken upload again by itself, for most of a minute; `total_seconds` ends that.
+        """
+        push = Push(tagged(name), credentials, on_line, idle_seconds, total_seconds)
+        return self._retry.retry(push.once, self)
 
     def remove_container(self, container: str) -> None:
         """Removes a container, running or not. None there: nothing to do."""
@@ -248,29 +252,6 @@ class DockerEngine:
         timeout: Any = timeout_seconds  # annotated as whole seconds; requests takes any number
         return docker.APIClient(version=version, timeout=timeout, **settings)
 
-    def _push_once(
-        self,
-        wanted: ImageName,
-        credentials: RegistryCredentials | None,
-        context: ErrorContext,
-        on_line: Callable[[str], object] | None,
-        idle_seconds: float,
-    ) -> str:
-        auth = {} if credentials is None else credentials.for_docker()
-        digest = None
-        with self.asking(context, timeout_seconds=idle_seconds) as client:
-            for item in client.push(
-                wanted.repository, tag=wanted.tag, stream=True, decode=True, auth_config=auth or None
-            ):
-                if "error" in item:
-                    raise _push_error(str(item["error"]), str(wanted), wanted, context)
-                if on_line is not None and item.get("status") and not item.get("progressDetail"):
-                    on_line(" ".join(filter(None, (item.get("id"), item["status"]))))
-                digest = (item.get("aux") or {}).get("Digest") or digest
-        if digest is None:
-            raise _push_error("the engine said nothing of a digest", str(wanted), wanted, context)
-        return str(digest)
-
 
 def tagged(name: str) -> ImageName:
     """A name with a tag. Raises DOCKER_TAG_INVALID where it has none."""
@@ -291,17 +272,3 @@ def _image(inspected: Mapping[str, Any]) -> Image:
         (inspected.get("Config") or {}).get("Labels") or {},
         tuple(inspected.get("RepoDigests") or ()),
     )
-
-
-def _push_error(message: str, shown: str, wanted: ImageName, context: ErrorContext) -> DockerError:
-    error = translate.message_error(
-        message, context, ErrorCodes.DOCKER_PUSH_FAILED, f"{shown} could not be pushed"
-    )
-    if error.error_code == ErrorCodes.DOCKER_REGISTRY_UNAUTHORIZED:
-        registry = "Docker Hub" if wanted.registry == DEFAULT_REGISTRY else f"the registry {wanted.registry}"
-        return DockerError(
-            f"{registry} does not let this account push {shown}: {translate.one_line(message)}",
-            error_code=ErrorCodes.DOCKER_PUSH_UNAUTHORIZED,
-            context=context,
-        )
-    return error

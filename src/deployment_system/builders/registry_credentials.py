@@ -1,5 +1,6 @@
 """What opens a registry, from where `docker login` puts it: config.json and the helpers that it names."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,14 +45,16 @@ def stored_credentials(
         return None
     wanted = docker.auth.INDEX_NAME if registry == DEFAULT_REGISTRY else registry
     try:
-        known = docker.auth.load_config(str(file), credstore_env=dict(environ))
+        # Read here, because docker-py takes a file that it cannot read for an empty one.
+        settings = json.loads(file.read_bytes())
+        known = docker.auth.load_config(config_dict=settings, credstore_env=dict(environ))
         found = docker.auth.resolve_authconfig(known, wanted)
-    except docker.errors.DockerException as error:
+    except (docker.errors.DockerException, OSError, ValueError, AttributeError, TypeError) as error:
         raise DockerError(
             f"the credentials for the registry {registry} cannot be read from {file}: {type(error).__name__}",
             error_code=ErrorCodes.DOCKER_SETTINGS_INVALID,
             context=ErrorContext(file_path=file, registry=registry),
-        ) from None  # its words may hold what a helper printed
+        ) from None  # its words may hold what a helper printed, or the file holds
     if not found:
         return None
     text = {key.lower(): value for key, value in found.items() if isinstance(value, str)}

@@ -72,6 +72,9 @@ ENGINE_WORDS: tuple[EngineWords, ...] = (
     EngineWords("server gave HTTP response to HTTPS client", ErrorCodes.DOCKER_REGISTRY_REFUSED),
 )
 
+RETRYING = "Retrying in"
+"""How an engine reports, in a push's stream, that the registry broke an upload off."""
+
 KILLED = 137
 """The exit status of a process that was killed: 128 and SIGKILL's number."""
 
