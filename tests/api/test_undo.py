@@ -165,7 +165,7 @@ def test_many_are_seen_and_removed_at_once(server: PrefectServer, prefect_server
     for reference in references[:-1]:
         make(server, reference, OTHER)
     handlers = undo_handlers(lambda url: server)
-    deployments, flows = handlers.get(DEPLOYMENT), handlers.get(FLOW)
+    deployments, flows = handlers[DEPLOYMENT], handlers[FLOW]
     assert isinstance(deployments, DeploymentUndo)
     assert isinstance(flows, FlowUndo)
     found = deployments.observe_all(references)

@@ -8,7 +8,7 @@ from typing import Any
 
 from deployment_system.api.deployment_states import State, deployment_state, part_of, parts_that_differ
 from deployment_system.api.prefect_server import PrefectServer
-from deployment_system.error_handling import ErrorContext, GroupUndoHandler, UndoHandler, UndoHandlers
+from deployment_system.error_handling import ErrorContext, GroupUndoHandler, UndoHandler
 
 DEPLOYMENT = "prefect.deployment"
 FLOW = "prefect.flow"
@@ -44,16 +44,14 @@ def work_queue_reference(server_url: str, work_pool: str, name: str) -> dict[str
     return {"server": server_url, "work_pool": work_pool, "work_queue": name}
 
 
-def undo_handlers(connect: Connect) -> UndoHandlers:
-    """The handlers of everything that this door can put back."""
-    return UndoHandlers(
-        {
-            DEPLOYMENT: DeploymentUndo(connect),
-            FLOW: FlowUndo(connect),
-            WORK_POOL: WorkPoolUndo(connect),
-            WORK_QUEUE: WorkQueueUndo(connect),
-        }
-    )
+def undo_handlers(connect: Connect) -> dict[str, UndoHandler]:
+    """The handlers of everything that this door can put back, by name."""
+    return {
+        DEPLOYMENT: DeploymentUndo(connect),
+        FLOW: FlowUndo(connect),
+        WORK_POOL: WorkPoolUndo(connect),
+        WORK_QUEUE: WorkQueueUndo(connect),
+    }
 
 
 class DeploymentUndo(GroupUndoHandler):

@@ -17,7 +17,7 @@ SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "deploy": ("deploy:deploy", "Make the server as the repository declares."),
     "status": ("status:status", "Show what is deployed, its drift and health."),
     "clean": ("clean:clean", "Remove the deployments that this project made."),
-    "build": ("later:build", "Build images (comes with a later version)."),
+    "build": ("build:build", "Build the images of flows that run in containers."),
     "doctor": ("doctor:doctor", "Check Prefect, configuration and state."),
     "up": ("local:up", "Start a local Prefect server and a worker."),
     "down": ("local:down", "Stop what up started."),

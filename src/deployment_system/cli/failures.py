@@ -7,6 +7,7 @@ from deployment_system.cli.output import write_errors
 from deployment_system.error_handling import (
     DeploymentError,
     DeploymentSystemError,
+    DockerError,
     ErrorCategory,
     ErrorCodes,
     ErrorContext,
@@ -47,7 +48,9 @@ def report_any(invocation: Invocation, error: Exception) -> int:
             return _report(invocation, [error], "usage", EXIT_USAGE)
         if error.error_code == ErrorCodes.LOCK_HELD:
             return _report(invocation, [error], "locked", EXIT_LOCKED)
-        failed_outside = isinstance(error, PrefectAPIError | DeploymentError) or error.error_code in _STATE
+        failed_outside = (
+            isinstance(error, PrefectAPIError | DeploymentError | DockerError) or error.error_code in _STATE
+        )
         status = (invocation.failed_word, EXIT_FAILED) if failed_outside else ("invalid", EXIT_INVALID)
         return _report(invocation, [error], *status)
     unexpected = DeploymentSystemError(

@@ -11,7 +11,6 @@ from deployment_system.cli.progress import ShownProgress
 from deployment_system.cli.render.plans import plan_text
 from deployment_system.deploy.deploying import Confirm
 from deployment_system.deploy.plan import Plan
-from deployment_system.deploy.planning import Selection
 from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
 from deployment_system.deploy.project import Project, open_project
 from deployment_system.error_handling import (
@@ -43,13 +42,6 @@ def say_target(invocation: Invocation, project: Project) -> None:
         invocation,
         f"environment {project.environment_name} · server {project.server.url} ({project.server.origin})",
     )
-
-
-def selected(types: str, only: tuple[str, ...], *, prune: bool) -> Selection:
-    """The selection of the options. Containers come with a later version."""
-    if types == "docker":
-        raise not_available("deploy --type docker", "Container deployments come")
-    return Selection(types, only, prune)
 
 
 def not_available(command: str, what: str) -> DeploymentSystemError:

@@ -16,6 +16,8 @@ PHASES = {
     "discover": "looking for flows",
     "schemas": "reading parameters",
     "observe": "asking the server",
+    "build": "building images",
+    "preflight": "importing flows in their images",
     "apply": "writing deployments",
     "verify": "reading back",
     "activate": "activating schedules",
@@ -33,6 +35,9 @@ class ShownProgress(Protocol):
 
     def hide(self) -> None:
         """Frees the screen for a question; the next step shows the progress again."""
+
+    def line(self, text: str) -> None:
+        """Shows a line of a build, above the progress."""
 
 
 @contextmanager
@@ -57,6 +62,9 @@ class _Silence:
     def hide(self) -> None:
         """There is nothing to hide."""
 
+    def line(self, text: str) -> None:
+        """Tells nobody."""
+
 
 class _LinePerPhase:
     def __init__(self) -> None:
@@ -71,6 +79,10 @@ class _LinePerPhase:
 
     def hide(self) -> None:
         """What was said stays."""
+
+    def line(self, text: str) -> None:
+        """One more line."""
+        click.echo(f"  {text.rstrip()}", err=True)
 
 
 class _MovingLine:
@@ -91,6 +103,10 @@ class _MovingLine:
             self._bars.stop()
             self._bars = None
             self._tasks.clear()
+
+    def line(self, text: str) -> None:
+        """Above the bars."""
+        self._shown().console.print(text.rstrip(), markup=False, highlight=False)
 
     def _shown(self) -> "Bars":
         if self._bars is None:

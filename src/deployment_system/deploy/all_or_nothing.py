@@ -1,7 +1,7 @@
 """A plan's changes as one transaction: all of them are made, or everything is put back."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from deployment_system.deploy.apply import Applier, Ledger, Outcome
 from deployment_system.deploy.plan import Plan
@@ -33,23 +33,31 @@ def run_transaction(
     plan: Plan,
     began: float,
     notes: Sequence[Note] = (),
+    make_images: Callable[[], Plan] | None = None,
 ) -> DeployResult:
     """Makes the plan's changes and commits, the notes with them, or puts back what was changed. Raises
-    nothing but what the store does before anything was begun: how it ended stands in the result."""
+    nothing but what the store does before anything was begun: how it ended stands in the result.
+
+    `make_images` makes the images that the plan needs, and gives the plan that knows them.
+    """
     ledger, progress = applier.ledger, applier.progress
     errors: list[DeploymentSystemError] = []
     interrupted_with = None
     plan_id = manager.start_transaction(
-        f"{len(plan.effective)} change(s) in {plan.environment}", scope=scope_of(project)
+        f"{len(plan.effective) + len(plan.effective_images)} change(s) in {plan.environment}",
+        scope=scope_of(project),
     )
+    as_planned = plan.effective
     try:
+        if make_images is not None:
+            plan = make_images()
         applier.apply(plan.effective)
         # What fails after this must not take back what is committed: so nothing comes after it.
         manager.commit_transaction([*notes, forgotten_failure(project)])
         status = Status.DEPLOYED
     except DeploymentSystemError as error:
         errors = [error, *_rolled_back(manager, plan, ledger, plan_id, error, progress)]
-        remember_failure(project, manager, plan.effective, plan_id, error)
+        remember_failure(project, manager, as_planned, plan_id, error)
         status = Status.ROLLED_BACK
     except (KeyboardInterrupt, SystemExit) as end:
         interrupted_with = end.code if isinstance(end, SystemExit) and isinstance(end.code, int) else None

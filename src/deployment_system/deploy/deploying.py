@@ -11,6 +11,7 @@ from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.deploy.all_or_nothing import run_transaction
 from deployment_system.deploy.apply import Applier, Ledger
 from deployment_system.deploy.assess import Options
+from deployment_system.deploy.image_doors import ImageDoors
 from deployment_system.deploy.memory import note_of
 from deployment_system.deploy.pace import DEFAULT_CEILING
 from deployment_system.deploy.plan import Action, Change, Plan, plan_deletion
@@ -61,6 +62,10 @@ class DeployOptions:
     plan_file: Path | None = None
     """Do exactly what this saved plan says."""
     assessment: Options = field(default_factory=Options)
+    preflight: bool = False
+    """Import each container deployment's flow in its image before it is deployed."""
+    on_build_line: Callable[[str], object] | None = None
+    """Told each line of a build and a push."""
 
 
 def deploy(
@@ -97,7 +102,7 @@ def deploy(
             raise ProblemsFound([item.error for item in plan.skipped], EXIT_INVALID, "invalid")
         if manager is None:
             return DeployResult(Status.PLANNED, plan, Ledger(), seconds=time.monotonic() - began)
-        if not plan.effective:
+        if not plan.does_something:
             _remember(project, manager, planned)
             return DeployResult(
                 Status.UNCHANGED,
@@ -110,9 +115,8 @@ def deploy(
             refuse_known_failure(project, manager, plan.effective)
         began += _confirmed(project, plan, confirm)
         if time.monotonic() - planned_at > FRESH_SECONDS:
-            planned = planning()
-            check_same(plan, planned.plan)
-            plan = replace(plan, changes=planned.plan.changes)
+            planned = _planned_anew(plan, planning)
+            plan = replace(plan, changes=planned.plan.changes, images=planned.plan.images)
         applier = Applier(
             server,
             project.owner,
@@ -123,7 +127,38 @@ def deploy(
             dict(planned.observed.flow_ids),
         )
         declared = note_of(project, planned.desired, planned.memory)
-        return run_transaction(project, applier, manager, plan, began, notes=[declared])
+        make_images = None
+        if plan.effective_images or (options.preflight and plan.images):
+            make_images = partial(_make_images, project, manager, planned, plan, planning, options, progress)
+        return run_transaction(project, applier, manager, plan, began, [declared], make_images)
+
+
+def _planned_anew(plan: Plan, planning: Callable[[], Planned]) -> Planned:
+    """Another look at the world. Raises PLAN_OUTDATED where it has changed."""
+    anew = planning()
+    check_same(plan, anew.plan)
+    return anew
+
+
+def _make_images(
+    project: Project,
+    manager: RollbackManager,
+    planned: Planned,
+    plan: Plan,
+    planning: Callable[[], Planned],
+    options: DeployOptions,
+    progress: Progress,
+) -> Plan:
+    """Builds and pushes what the plan needs; the plan that knows under which digests."""
+    from deployment_system.deploy.image_making import ImageMaker
+
+    with ImageDoors(project) as doors:
+        maker = ImageMaker(project, doors, manager, progress, options.on_build_line)
+        maker.make(plan.images)
+        if options.preflight:
+            maker.check(planned.desired)
+    anew = _planned_anew(plan, planning)
+    return replace(plan, changes=anew.plan.changes)
 
 
 def clean(

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -141,7 +141,7 @@ def default_base_image() -> str:
     return f"prefecthq/prefect:{version('prefect')}-python{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def together(images: Iterator[DesiredImage]) -> list[DesiredImage]:
+def together(images: Iterable[DesiredImage]) -> list[DesiredImage]:
     """Each image once, with the tags of all who want it."""
     by_name: dict[str, DesiredImage] = {}
     for image in images:

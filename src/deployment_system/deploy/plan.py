@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deployment_system.api.stored_values import DEPLOYMENT_FIELDS, same_field
 from deployment_system.deploy.deployments import (
@@ -20,6 +20,9 @@ from deployment_system.error_handling import (
     ErrorContext,
     ErrorSeverity,
 )
+
+if TYPE_CHECKING:
+    from deployment_system.deploy.image_plan import ImageChange
 
 
 class Action(StrEnum):
@@ -97,11 +100,18 @@ class Plan:
     warnings: tuple[DeploymentSystemError, ...] = ()
     not_deployed: tuple[str, ...] = ()
     """Flows that were found and that no configuration asks to deploy."""
+    images: "tuple[ImageChange, ...]" = ()
+    """What the deployments start from: made before them."""
+
+    @property
+    def all_changes(self) -> "tuple[ImageChange | Change, ...]":
+        """Images first, as they are made."""
+        return (*self.images, *self.changes)
 
     @property
     def summary(self) -> dict[str, int]:
-        """How many changes of each action."""
-        counted = Counter(change.action for change in self.changes)
+        """How many changes of each action, images included."""
+        counted = Counter(change.action for change in self.all_changes)
         return {action.value: counted[action] for action in Action}
 
     @property
@@ -109,12 +119,22 @@ class Plan:
         """The changes that do something."""
         return tuple(change for change in self.changes if change.action is not Action.UNCHANGED)
 
+    @property
+    def effective_images(self) -> "tuple[ImageChange, ...]":
+        """The images that have to be built, pushed or named anew."""
+        return tuple(change for change in self.images if change.action is not Action.UNCHANGED)
+
+    @property
+    def does_something(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.effective or self.effective_images)
+
     def to_dict(self) -> dict[str, Any]:
         """As the JSON output of `plan` shows it."""
         return {
             "environment": self.environment,
             "server": self.server_url,
-            "changes": [change.to_dict() for change in self.changes],
+            "changes": [change.to_dict() for change in self.all_changes],
             "summary": self.summary,
             "skipped": [skipped.to_dict() for skipped in self.skipped],
             "warnings": [warning.to_dict() for warning in self.warnings],

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.config import is_loopback
 from deployment_system.deploy.assess import Assessment, Options, assess
+from deployment_system.deploy.containers import DOCKER_POOL_TYPE, takes_images
 from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment, Owner
 from deployment_system.deploy.memory import read_memory
 from deployment_system.deploy.plan import (
@@ -38,6 +39,9 @@ from deployment_system.error_handling import (
 )
 from deployment_system.error_handling.store import Store
 from deployment_system.validation import check_job_variables
+
+if TYPE_CHECKING:
+    from deployment_system.deploy.image_plan import ImageChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ def make_plan(
     Raises `ProblemsFound` where nothing valid is left, and `PrefectAPIError` where the server does not
     answer as it must.
     """
+    options = replace(options or Options(), types=selection.types)
     assessment = assess(project, options=options, progress=progress)
     selected = [item for item in assessment.desired if selection.takes(item.flow_name, item.name, item.file)]
     skipped = [item for item in assessment.skipped if _concerns(item, selection)]
@@ -128,6 +133,10 @@ def make_plan(
     names = sorted({item.flow_name for item in selected})
     observed = observe(server, names, project.owner, progress)
     desired, refused, warnings = _accepted(project, selected, observed, force=force)
+    images: list[ImageChange] = []
+    if any(item.image is not None for item in desired):
+        desired, images, more = _in_containers(project, desired, observed)
+        refused.extend(more)
     skipped.extend(refused)
     if not desired and not selection.prune:
         raise ProblemsFound([item.error for item in skipped], EXIT_INVALID, "invalid")
@@ -148,6 +157,7 @@ def make_plan(
         tuple(skipped),
         (*assessment.warnings, *warnings),
         assessment.not_deployed,
+        tuple(images),
     )
     return Planned(plan, observed, assessment, tuple(desired), memory)
 
@@ -205,6 +215,35 @@ def _accepted(
     return desired, refused, warnings
 
 
+def _in_containers(
+    project: Project, accepted: Sequence[DesiredDeployment], observed: Observed
+) -> tuple[list[DesiredDeployment], list[ImageChange], list[SkippedFlow]]:
+    """The deployments with their images, what becomes of these, and what the pools would not take."""
+    from deployment_system.deploy.container_planning import with_images
+
+    completed, images = with_images(project, accepted, observed.work_pools)
+    desired: list[DesiredDeployment] = []
+    refused: list[SkippedFlow] = []
+    for item in completed:
+        problems = [] if item.image is None else _job_variable_errors(project, item, observed)
+        refused.extend(SkippedFlow(item.flow_name, problem) for problem in problems)
+        if not problems:
+            desired.append(item)
+    needed = {item.image.name for item in desired if item.image is not None}
+    return desired, [change for change in images if change.name in needed], refused
+
+
+def _job_variable_errors(
+    project: Project, item: DesiredDeployment, observed: Observed
+) -> list[DeploymentSystemError]:
+    template = observed.work_pools[item.fields["work_pool_name"]]["base_job_template"]
+    place = item.place.extended(
+        flow_name=item.flow_name, deployment_name=item.name, environment=project.environment_name
+    )
+    found = check_job_variables(item.fields["job_variables"], template, place)
+    return [each for each in found if each.severity not in (ErrorSeverity.LOW, ErrorSeverity.MEDIUM)]
+
+
 def _server_problems(
     project: Project, item: DesiredDeployment, observed: Observed, *, force: bool
 ) -> Iterator[DeploymentSystemError]:
@@ -218,6 +257,8 @@ def _server_problems(
     else:
         if item.pool_type is not None and pool["type"] != item.pool_type:
             yield _wrong_pool_type(pool, item.pool_type, place)
+        if item.image is not None and not takes_images(pool):
+            yield _wrong_pool_type(pool, DOCKER_POOL_TYPE, place)
         yield from check_job_variables(item.fields["job_variables"], pool["base_job_template"], place)
     if not force:
         foreign = foreign_ownership(item, observed.deployments.get(item.key), project.owner)
@@ -273,7 +314,7 @@ def _deletions(
     candidates = [
         deployment
         for deployment in removable(owned_by(project.owner, observed), declared, assessment.unreadable)
-        if deployment.type == "python"
+        if selection.types in ("all", deployment.type)
         and deployment.flow_name not in left_out
         and deployment.name not in left_out
         and selection.takes(deployment.flow_name, deployment.name, deployment.file)

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deployment_system.deploy.apply import Ledger
+from deployment_system.deploy.apply import Ledger, Outcome
 from deployment_system.deploy.plan import Action, Change, Plan
 from deployment_system.deploy.problems import EXIT_INVALID
 from deployment_system.error_handling import DeploymentSystemError
+
+if TYPE_CHECKING:
+    from deployment_system.deploy.image_plan import ImageChange
 
 
 class Status(StrEnum):
@@ -33,6 +36,14 @@ EXIT_STATUS = {
     Status.ROLLBACK_INCOMPLETE: 4,
     Status.INTERRUPTED: 130,
 }
+
+_OF_IMAGES = {
+    Status.DEPLOYED: Outcome.DONE,
+    Status.ROLLED_BACK: Outcome.ROLLED_BACK,
+    Status.INTERRUPTED: Outcome.ROLLED_BACK,
+    Status.ROLLBACK_INCOMPLETE: Outcome.UNKNOWN,
+}
+"""Images are put back one and all, and each that was not has an error of its own."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +75,21 @@ class DeployResult:
             return Action.UNCHANGED.value
         return self.ledger.of(change).value
 
+    def outcome_of_image(self, change: "ImageChange") -> str:
+        """What became of an image."""
+        if change.action is Action.UNCHANGED:
+            return Action.UNCHANGED.value
+        return _OF_IMAGES.get(self.status, Outcome.NOT_STARTED).value
+
     def to_dict(self) -> dict[str, Any]:
         """As the JSON output of `deploy` shows it."""
         planned = self.plan.to_dict()
+        outcomes = [
+            *(self.outcome_of_image(change) for change in self.plan.images),
+            *(self.outcome(change) for change in self.plan.changes),
+        ]
         changes = [
-            {**shown, "outcome": self.outcome(change)}
-            for shown, change in zip(planned["changes"], self.plan.changes, strict=True)
+            {**shown, "outcome": outcome} for shown, outcome in zip(planned["changes"], outcomes, strict=True)
         ]
         return {
             **planned,

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deployment_system.deploy.plan import Plan
+from deployment_system.deploy.containers import IMAGE_VARIABLE
+from deployment_system.deploy.plan import Change, Plan
 from deployment_system.deploy.planning import Selection
 from deployment_system.error_handling import DeploymentError, ErrorCodes, ErrorContext, ValidationError
 
@@ -67,10 +68,28 @@ def check_still_true(
 
 
 def check_same(plan: Plan, anew: Plan) -> None:
-    """Raises PLAN_OUTDATED, naming what differs, unless both have the very same changes."""
-    before, now = ([change.to_dict() for change in each.changes] for each in (plan, anew))
+    """Raises PLAN_OUTDATED, naming what differs, unless both have the very same changes of deployments. Under
+    which digest an image is known is told only once it was pushed: that makes no difference."""
+    before, now = ([_but_for_its_image(change) for change in each.changes] for each in (plan, anew))
     if differing := _differing_changes(before, now):
         raise _outdated("it was looked at", differing, ErrorContext(environment=plan.environment))
+
+
+def _but_for_its_image(change: Change) -> dict[str, Any]:
+    shown = change.to_dict()
+    variables = change.fields.get("job_variables")
+    if variables is None or change.desired is None or change.desired.image is None:
+        return shown
+    before, after = (_without_image(side) for side in (variables.before, variables.after))
+    fields = {name: value for name, value in shown["fields"].items() if name != "job_variables"}
+    if before != after:
+        fields["job_variables"] = {"before": before, "after": after}
+    # Without any other field it may turn out that the image is the one that was there.
+    return {**shown, "action": shown["action"] if fields else None, "fields": fields}
+
+
+def _without_image(variables: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (variables or {}).items() if name != IMAGE_VARIABLE}
 
 
 def _outdated(since: str, differing: list[str], place: ErrorContext) -> ValidationError:
@@ -88,7 +107,7 @@ def _identity(plan: Plan, selection: Selection, project: str) -> dict[str, Any]:
         "environment": plan.environment,
         "server": plan.server_url,
         "selection": selection.to_dict(),
-        "changes": [change.to_dict() for change in plan.changes],
+        "changes": [change.to_dict() for change in plan.all_changes],
     }
 
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.api.undo import undo_handlers
+from deployment_system.deploy.image_doors import ImageDoors
 from deployment_system.deploy.pace import run_paced
 from deployment_system.deploy.patience import Patience
 from deployment_system.deploy.plan import Change
@@ -25,6 +26,7 @@ from deployment_system.error_handling import (
     OperationStatus,
     RollbackManager,
     RollbackPlan,
+    UndoHandlers,
     ValidationError,
 )
 from deployment_system.error_handling.store import Lock, Note, Owner, open_store
@@ -69,9 +71,10 @@ def transactions(project: Project, progress: Progress = no_progress) -> Iterator
         project.state.make()
         store = stack.enter_context(open_store(project.state_target))
         patience = Patience(connect, project.environment.outage_patience_seconds, progress=progress)
+        doors = stack.enter_context(ImageDoors(project))
         manager = RollbackManager(
             store=store,
-            handlers=undo_handlers(connect),
+            handlers=UndoHandlers({**undo_handlers(connect), **doors.undo_handlers()}),
             run_side_by_side=side_by_side,
             again=patience,
             on_undone=lambda done, total, what: progress("roll back", done, total, what),

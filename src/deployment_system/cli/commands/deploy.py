@@ -11,7 +11,6 @@ from deployment_system.cli.opening import (
     open_here,
     question,
     say_target,
-    selected,
 )
 from deployment_system.cli.options import selection_options
 from deployment_system.cli.output import say_errors, say_warnings, write_note, write_result
@@ -21,6 +20,7 @@ from deployment_system.deploy import deploying
 from deployment_system.deploy.assess import Options
 from deployment_system.deploy.deploying import DeployOptions
 from deployment_system.deploy.pace import DEFAULT_CEILING
+from deployment_system.deploy.planning import Selection
 from deployment_system.deploy.result import DeployResult
 
 
@@ -35,6 +35,7 @@ from deployment_system.deploy.result import DeployResult
 )
 @click.option("--wait", type=click.FloatRange(0), metavar="SECONDS", help="How long to wait for the lock.")
 @click.option("--force", is_flag=True, help="Do also what would hurt others.")
+@click.option("--preflight", is_flag=True, help="Import each flow in its image first.")
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), metavar="FILE", help="Do a saved plan.")
 @yes_option
 @common_options
@@ -51,6 +52,7 @@ def deploy(
     concurrency: int,
     wait: float | None,
     force: bool,
+    preflight: bool,
     plan_file: Path | None,
     check_environment: bool,
     no_import: bool,
@@ -59,24 +61,26 @@ def deploy(
     """Validate, plan, apply, verify and activate: make the server as the repository declares."""
     take_common(invocation, values)
     invocation.failed_word = "rolled_back"
-    selection = selected(types, only, prune=prune)
+    selection = Selection(types, only, prune)
     project = open_here(invocation)
     say_target(invocation, project)
     if recover not in (None, "off"):
         write_note(invocation, "--recover comes into effect with a later version")
     if not dry_run:
         check_protection(invocation, project)
-    options = DeployOptions(
-        strict=strict,
-        dry_run=dry_run,
-        force=force,
-        ceiling=concurrency,
-        plan_file=plan_file,
-        wait_seconds=wait or 0.0,
-        on_wait=lambda lock: write_note(invocation, f"… waiting for {lock.owner}"),
-        assessment=Options(check_environment=check_environment, allow_import=not no_import),
-    )
     with shown_progress(invocation) as progress:
+        options = DeployOptions(
+            strict=strict,
+            dry_run=dry_run,
+            force=force,
+            ceiling=concurrency,
+            plan_file=plan_file,
+            wait_seconds=wait or 0.0,
+            on_wait=lambda lock: write_note(invocation, f"… waiting for {lock.owner}"),
+            assessment=Options(check_environment=check_environment, allow_import=not no_import),
+            preflight=preflight,
+            on_build_line=progress.line if invocation.verbose else None,
+        )
         confirm = question(invocation, project, progress)
         result = deploying.deploy(project, selection, options, confirm=confirm, progress=progress)
     return show_result(invocation, result)

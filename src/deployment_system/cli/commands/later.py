@@ -8,12 +8,6 @@ _ANYTHING = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
 @click.command(context_settings=_ANYTHING)
-def build() -> int:
-    """Build images (comes with a later version)."""
-    raise not_available("build", "Images come")
-
-
-@click.command(context_settings=_ANYTHING)
 def error() -> int:
     """Error history (comes with a later version)."""
     raise not_available("error", "The error history comes")

@@ -6,13 +6,13 @@ from typing import Any
 import click
 
 from deployment_system.cli.invocation import Invocation, common_options, take_common
-from deployment_system.cli.opening import open_here, say_target, selected
+from deployment_system.cli.opening import open_here, say_target
 from deployment_system.cli.options import selection_options
 from deployment_system.cli.output import say_errors, say_warnings, write_note, write_result
 from deployment_system.cli.progress import shown_progress
 from deployment_system.cli.render.plans import plan_text
 from deployment_system.deploy.assess import Options
-from deployment_system.deploy.planning import make_plan
+from deployment_system.deploy.planning import Selection, make_plan
 from deployment_system.deploy.saved_plan import save_plan
 
 EXIT_CHANGES = 6
@@ -43,7 +43,7 @@ def plan(
 ) -> int:
     """Show what deploy with the same selection would create, update, delete and leave alone."""
     take_common(invocation, values)
-    selection = selected(types, only, prune=prune)
+    selection = Selection(types, only, prune)
     project = open_here(invocation)
     say_target(invocation, project)
     with shown_progress(invocation) as progress, project.connect() as server:

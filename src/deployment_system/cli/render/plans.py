@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from deployment_system.cli.render.images import image_lines
 from deployment_system.deploy.apply import Outcome
 from deployment_system.deploy.plan import Action, Change, Plan
 from deployment_system.deploy.result import DeployResult, Status
@@ -22,7 +23,8 @@ DONE = {Action.CREATE: "created", Action.UPDATE: "updated", Action.DELETE: "dele
 
 def plan_text(plan: Plan) -> str:
     """Every change with its fields, and a summary."""
-    lines = [line for change in plan.effective for line in _change_lines(change)]
+    lines = [line for image in plan.images for line in image_lines(image)]
+    lines += [line for change in plan.effective for line in _change_lines(change)]
     if plan.not_deployed:
         lines.append(f"not deployed here: {', '.join(plan.not_deployed)}")
     lines.append(_summary(plan))
@@ -34,7 +36,7 @@ def result_text(result: DeployResult) -> str:
     plan = result.plan
     if result.status is Status.PLANNED:
         return plan_text(plan) + "\nnothing was changed: this was a dry run"
-    lines = []
+    lines = [line for image in plan.images for line in image_lines(image)]
     for change in plan.effective:
         sign, colour = SIGNS[change.action]
         outcome = result.ledger.of(change)
@@ -52,7 +54,7 @@ def _ending(result: DeployResult) -> str:
     plan = result.plan
     skipped = f", {_flows(len({item.flow for item in plan.skipped}))} skipped" if plan.skipped else ""
     if result.status is Status.UNCHANGED:
-        count = plan.summary["unchanged"]
+        count = len(plan.changes)
         return f"nothing to do in {plan.environment}: {count} deployment(s) as declared{skipped}"
     if result.status is Status.DEPLOYED:
         parts = [f"{count} {DONE[action]}" for action, count in _counts(plan) if count]

@@ -1,0 +1,177 @@
+"""Images built, pushed and named, inside a transaction: what is to be undone is written down before."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from deployment_system.builders.image_names import parse_image_name
+from deployment_system.builders.kept_images import image_ids, release_kept
+from deployment_system.builders.preflight import check_flow_in_image
+from deployment_system.builders.undo import (
+    REGISTRY_TAG,
+    TAG,
+    registry_tag_reference,
+    registry_tag_state,
+    tag_reference,
+    tag_state,
+)
+from deployment_system.builders.undo_image import IMAGE, image_reference
+from deployment_system.deploy.crew import Crew
+from deployment_system.deploy.deployments import DesiredDeployment
+from deployment_system.deploy.image_doors import ImageDoors
+from deployment_system.deploy.image_plan import ImageChange
+from deployment_system.deploy.images import DesiredImage, build_request
+from deployment_system.deploy.plan import Action
+from deployment_system.deploy.progress import Progress, no_progress
+from deployment_system.deploy.project import Project
+from deployment_system.error_handling import (
+    DockerError,
+    ErrorCodes,
+    ErrorContext,
+    Intent,
+    OperationType,
+    RollbackManager,
+)
+
+BUILDS_SIDE_BY_SIDE = 2
+"""A build mostly waits for a package index; more of them than cores only wait for each other."""
+
+OnLine = Callable[[str], object]
+State = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ImageMaker:
+    """Makes the images of one plan. Methods raise DockerError."""
+
+    project: Project
+    doors: ImageDoors
+    journal: RollbackManager
+    progress: Progress = no_progress
+    on_line: OnLine | None = None
+    """Told each line of a build and a push."""
+    side_by_side: int = BUILDS_SIDE_BY_SIDE
+
+    def make(self, changes: Sequence[ImageChange], *, push: bool = True) -> None:
+        """Builds what is new, pushes it where images are pushed, and lets the further names follow."""
+        to_do = [change for change in changes if change.action is not Action.UNCHANGED]
+        if not to_do:
+            return
+        crew = Crew(self.side_by_side)
+
+        def make_one(change: ImageChange) -> None:
+            if change.action is Action.CREATE:
+                image_id = self._build(change.image, crew)
+                if push and change.image.is_pushed:
+                    self._push(change.image, image_id, crew)
+            else:
+                self._name_anew(change)
+
+        self.progress("build", 0, len(to_do), "")
+        # The first one alone: what all of them start with is then built, and the others find it.
+        made = chain(crew.run(to_do[:1], make_one), crew.run(to_do[1:], make_one))
+        for done, change in enumerate(made, start=1):
+            self.progress("build", done, len(to_do), change.name)
+        self._release_what_nobody_needs()
+
+    def check(self, desired: Sequence[DesiredDeployment]) -> None:
+        """Imports the entrypoint of each container deployment in its image, as a worker would. Raises
+        DOCKER_PREFLIGHT_FAILED."""
+        in_images = [(item, item.image) for item in desired if item.image is not None]
+        for done, (item, image) in enumerate(in_images):
+            self.progress("preflight", done, len(in_images), item.name)
+            check_flow_in_image(self.doors.engine(), image.name, str(item.fields["entrypoint"]))
+
+    # -- one image ----------------------------------------------------------------------------------
+
+    def _build(self, image: DesiredImage, crew: Crew) -> str:
+        """The id of the image."""
+        content = image.content.content
+        what = f"build image {image.name}"
+        reference = image_reference(self.doors.engine().url, content)
+        self._prepare(IMAGE, reference, {}, what, OperationType.DOCKER_IMAGE_BUILD)
+
+        def before_tag(name: str, image_id: str) -> None:
+            crew.check()
+            self._before_tag(content, name, image_id)
+
+        builder = self.doors.builder(self._heard(crew), self.project.state.build_logs)
+        result = builder.build(build_request(image, self.project.root), before_tag=before_tag)
+        return result.image_id
+
+    def _push(self, image: DesiredImage, image_id: str, crew: Crew) -> None:
+        for name in (image.name, *image.further_names):
+            crew.check()
+            what = f"push image {name}"
+            state = registry_tag_state(image_id)
+            self._prepare(
+                REGISTRY_TAG, registry_tag_reference(name), state, what, OperationType.DOCKER_IMAGE_PUSH
+            )
+            credentials = self.doors.credentials(parse_image_name(name).registry)
+            self.doors.engine().push(name, credentials, on_line=self._heard(crew))
+
+    def _name_anew(self, change: ImageChange) -> None:
+        """Lets further names follow an image that is there already, where it is: no engine is needed for a
+        registry, and no registry for an engine."""
+        if change.image.is_pushed:
+            self._name_in_registry(change)
+            return
+        image = self.doors.engine().image(change.name)
+        if image is None:
+            raise _gone(change.name)
+        content = change.image.content.content
+        for name in change.misplaced:
+            self.doors.builder().move_tag(name, image.id, partial(self._before_tag, content))
+
+    def _name_in_registry(self, change: ImageChange) -> None:
+        source = parse_image_name(change.name)
+        registry = self.doors.registry(source.registry)
+        manifest = registry.manifest(source.path, str(source.tag))
+        if manifest is None:
+            raise _gone(change.name)
+        for name in change.misplaced:
+            target = parse_image_name(name)
+            state = {**registry_tag_state(str(manifest.image_id)), "digest": manifest.digest}
+            what = f"name image {name} in its registry"
+            self._prepare(
+                REGISTRY_TAG, registry_tag_reference(name), state, what, OperationType.DOCKER_IMAGE_TAG
+            )
+            registry.put_manifest(target.path, str(target.tag), manifest)
+
+    def _before_tag(self, content: str, name: str, image_id: str) -> None:
+        reference = tag_reference(self.doors.engine().url, name)
+        state = tag_state(content, image_id)
+        self._prepare(TAG, reference, state, f"name image {name}", OperationType.DOCKER_IMAGE_TAG)
+
+    def _prepare(
+        self, kind: str, reference: Mapping[str, Any], after: State, what: str, operation_type: OperationType
+    ) -> None:
+        """Looks, and writes down what is about to be done, before it is done."""
+        before = self.doors.undo_handlers()[kind].observe(reference)
+        self.journal.prepare([Intent(kind, reference, before, after, what, operation_type)])
+
+    def _heard(self, crew: Crew) -> OnLine:
+        def hear(line: str) -> None:
+            crew.check()
+            if self.on_line is not None:
+                self.on_line(line)
+
+        return hear
+
+    def _release_what_nobody_needs(self) -> None:
+        """Images were kept for plans that are forgotten by now."""
+        needed: set[str] = set()
+        for plan in self.journal.rollback_plans.values():
+            tags = [operation for operation in plan.operations if operation.kind == TAG]
+            needed |= image_ids(state for each in tags for state in (each.before, each.after))
+        release_kept(self.doors.engine(), needed)
+
+
+def _gone(name: str) -> DockerError:
+    return DockerError(
+        f"the image {name} was there a moment ago, and is gone",
+        error_code=ErrorCodes.DOCKER_IMAGE_NOT_FOUND,
+        context=ErrorContext(image=name, operation="name an image"),
+    )
