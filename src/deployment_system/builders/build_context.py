@@ -2,9 +2,9 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -98,7 +98,8 @@ def read_build_context(
     except IgnorePatternError as error:
         raise _unreadable(ignore_file or IGNORE_FILE, str(error)) from error
     walk = _Walk(str(root), rules)
-    files = sorted(walk.below(str(root), "", NOTHING_MATCHED), key=attrgetter("name"))
+    walk.look(str(root), "", NOTHING_MATCHED)
+    files = sorted(walk.files, key=itemgetter(0))
     return BuildContext(root, dockerfile, tuple(files), tuple(patterns), ignore_file, tuple(walk.problems))
 
 
@@ -125,48 +126,52 @@ class _Walk:
     rules: IgnoreRules
     problems: list[DockerError] = field(default_factory=list)
 
-    def below(self, path: str, prefix: str, above: int) -> Iterator[ContextFile]:
-        """What is in a folder and below it. `above` is what the rules said of the folder."""
+    files: list[ContextFile] = field(default_factory=list)
+
+    def look(self, path: str, prefix: str, above: int) -> None:
+        """At what is in a folder and below it. `above` is what the rules said of the folder."""
         try:
             with os.scandir(path) as listing:
                 entries = list(listing)
         except OSError as error:
             self.problems.append(_unreadable(prefix.rstrip("/") or ".", error.strerror or str(error), error))
             return
-        matched, leaves_out = self.rules.matched, self.rules.leaves_out
+        matched, leaves_out, add = self.rules.matched, self.rules.leaves_out, self.files.append
         for entry in entries:
             name = prefix + entry.name
             number = matched(name, above)
-            left_out = leaves_out(number)
+            left_out = number != NOTHING_MATCHED and leaves_out(number)
             try:
                 if entry.is_dir(follow_symlinks=False):
                     if not left_out:
-                        yield ContextFile(name, "folder", True, 0, 0, 0, 0)
+                        add(ContextFile(name, "folder", True, 0, 0, 0, 0))
                     if not left_out or self.rules.may_bring_back(name):
-                        yield from self.below(entry.path, f"{name}/", number)
-                elif not left_out and (found := self._file(entry, name)) is not None:
-                    yield found
+                        self.look(entry.path, f"{name}/", number)
+                elif not left_out:
+                    self._add_file(entry, name)
             except OSError as error:
                 self.problems.append(_unreadable(name, error.strerror or str(error), error))
 
-    def _file(self, entry: "os.DirEntry[str]", name: str) -> ContextFile | None:
+    def _add_file(self, entry: "os.DirEntry[str]", name: str) -> None:
         status = entry.stat(follow_symlinks=False)
         mode = status.st_mode
         if stat.S_ISREG(mode):
-            executable = bool(mode & stat.S_IXUSR)
-            return ContextFile(
-                name,
-                "file",
-                executable,
-                status.st_size,
-                status.st_mtime_ns,
-                status.st_ctime_ns,
-                status.st_ino,
+            self.files.append(
+                ContextFile(
+                    name,
+                    "file",
+                    bool(mode & stat.S_IXUSR),
+                    status.st_size,
+                    status.st_mtime_ns,
+                    status.st_ctime_ns,
+                    status.st_ino,
+                )
             )
-        if stat.S_ISLNK(mode):
-            return ContextFile(name, "link", False, 0, 0, 0, 0, os.readlink(entry.path))  # noqa: PTH115 - hot path
-        self.problems.append(_unreadable(name, f"it is {_kind(mode)}, not a file"))
-        return None
+        elif stat.S_ISLNK(mode):
+            target = os.readlink(entry.path)  # noqa: PTH115 - hot path
+            self.files.append(ContextFile(name, "link", False, 0, 0, 0, 0, target))
+        else:
+            self.problems.append(_unreadable(name, f"it is {_kind(mode)}, not a file"))
 
 
 def _kind(mode: int) -> str:

@@ -40,19 +40,14 @@ class ContentCache:
 
     def get(self, file: ContextFile) -> str | None:
         """The digest of the file's content; None: it must be read."""
-        entry = self._before.get(file.name)
-        if (
-            entry is None
-            or entry[1] != file.mtime_ns
-            or entry[0] != file.size
-            or entry[2] != file.ctime_ns
-            or entry[3] != file.inode
-        ):
-            self._changed = True
-            return None
-        self._now[file.name] = entry
-        digest: str = entry[4]
-        return digest
+        name, _, _, size, mtime_ns, ctime_ns, inode, _ = file
+        entry = self._before.get(name)
+        if entry is not None and entry[:4] == [size, mtime_ns, ctime_ns, inode]:
+            self._now[name] = entry
+            digest: str = entry[4]
+            return digest
+        self._changed = True
+        return None
 
     def put(self, file: ContextFile, digest: str) -> None:
         """Keeps what was read, unless the file is so young that its time may not tell the next change."""

@@ -6,7 +6,7 @@ upper and lower case for the same, which the engine does not.
 
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -28,16 +28,21 @@ class IgnoreRules:
 
     patterns: tuple[str, ...] = ()
     """As they are sent to an engine, `!` before exceptions."""
-    _blocks: tuple[tuple[bool, re.Pattern[str]], ...] = ()
+    _exceptions: tuple[bool, ...] = ()
+    """Of each block of neighbours, whether they are exceptions."""
+    _last_first: tuple[tuple[int, Callable[[str], object]], ...] = ()
+    """The blocks by their numbers, with what asks whether one matches a name."""
 
     @classmethod
     def of(cls, patterns: Sequence[str]) -> "IgnoreRules":
         """The rules of patterns that `read_patterns` gave. Raises IgnorePatternError."""
-        blocks = []
+        kinds: list[bool] = []
+        asked: list[tuple[int, Callable[[str], object]]] = []
         for exception, same in groupby(patterns, key=lambda pattern: pattern.startswith("!")):
             expressions = "|".join(_expression(pattern.removeprefix("!")) for pattern in same)
-            blocks.append((exception, re.compile(f"(?s:{expressions})")))
-        return cls(tuple(patterns), tuple(blocks))
+            asked.append((len(kinds), re.compile(f"(?s:{expressions})").fullmatch))
+            kinds.append(exception)
+        return cls(tuple(patterns), tuple(kinds), tuple(reversed(asked)))
 
     def may_bring_back(self, folder: str) -> bool:
         """Whether an exception may match something below a folder that is left out."""
@@ -48,14 +53,16 @@ class IgnoreRules:
     def matched(self, name: str, above: int = NOTHING_MATCHED) -> int:
         """The last block of patterns that matches the name or what is above it, where `above` is what this
         gave for the folder. To be handed to `leaves_out`, and to be `above` for what is below the name."""
-        for number in range(len(self._blocks) - 1, above, -1):
-            if self._blocks[number][1].fullmatch(name):
+        for number, matches in self._last_first:
+            if number <= above:
+                break
+            if matches(name):
                 return number
         return above
 
     def leaves_out(self, matched: int) -> bool:
         """Whether what `matched` gave means that the path is left out."""
-        return matched != NOTHING_MATCHED and not self._blocks[matched][0]
+        return matched != NOTHING_MATCHED and not self._exceptions[matched]
 
 
 def read_patterns(text: str) -> list[str]:
