@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.postgresql import postgresql_cluster, postgresql_url
 from tests.prefect_servers import PrefectProcess
 
-__all__ = ["postgresql_cluster", "postgresql_url"]
-"""Fixtures: what a conftest.py has under its name is known to all tests below."""
+pytest_plugins = ["tests.docker_fixtures", "tests.postgresql"]
+"""Modules with fixtures, which are known to all tests."""
 
 POOL = "test-pool"
 CRASH_POINTS = "crash_points"

@@ -1,4 +1,4 @@
-"""A private engine for the session, and registries."""
+"""Builders on the private engine of the session, and an engine to be broken."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,32 +11,9 @@ from deployment_system.builders.builder import DockerBuilder
 from deployment_system.builders.content_hash import BuildOptions, hash_content
 from deployment_system.builders.dockerfile_places import read_dockerfile
 from deployment_system.builders.engine import DockerEngine
-from tests.docker_engine import (
-    ONCE,
-    PrivateEngine,
-    Registry,
-    import_busybox,
-    private_engine,
-    private_registry,
-)
-from tests.docker_python_image import import_python
+from tests.docker_engine import ONCE, PrivateEngine, import_busybox, private_engine
 
 MakeRequest = Callable[..., BuildRequest]
-
-
-@pytest.fixture(scope="session")
-def running_engine() -> Iterator[PrivateEngine]:
-    """An engine with a base image, `busybox:test`, which no test may stop."""
-    with private_engine() as engine:
-        import_busybox(engine)
-        yield engine
-
-
-@pytest.fixture(scope="session")
-def engine(running_engine: PrivateEngine) -> Iterator[DockerEngine]:
-    """A client of the running engine."""
-    with running_engine.client() as client:
-        yield client
 
 
 @pytest.fixture
@@ -45,21 +22,6 @@ def breakable_engine() -> Iterator[PrivateEngine]:
     with private_engine() as engine:
         import_busybox(engine)
         yield engine
-
-
-@pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry that anybody may write to, and that deletes."""
-    with private_registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def registry_with_password(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry that wants credentials, and that does not delete."""
-    folder = tmp_path_factory.mktemp("registry-with-password")
-    with private_registry(folder, with_password=True, deleting=False) as running:
-        yield running
 
 
 @pytest.fixture
@@ -90,9 +52,3 @@ def make_request(tmp_path: Path) -> MakeRequest:
         return BuildRequest(hash_content(context, options), **arguments)  # type: ignore[arg-type]
 
     return make
-
-
-@pytest.fixture(scope="session")
-def python_image(running_engine: PrivateEngine) -> str:
-    """An image of the running engine with Python and Prefect."""
-    return import_python(running_engine)

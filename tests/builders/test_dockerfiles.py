@@ -167,3 +167,23 @@ def test_a_generated_dockerfile_builds(builder: DockerBuilder, tmp_path: Path) -
     assert problems_of(context) == []
     result = builder.build(BuildRequest(hash_content(context), tags=("generated:1",)))
     assert result.tags == ("generated:1",)
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "folder"),
+    [
+        ("FROM a\nWORKDIR /app\n", None, "/app"),
+        ("FROM a\nWORKDIR /app\nWORKDIR flows\n", None, "/app/flows"),
+        ('FROM a\nWORKDIR "/srv/code"\n', None, "/srv/code"),
+        ("FROM a\nWORKDIR flows\n", None, None),
+        ("FROM a\nWORKDIR $HOME\n", None, None),
+        ("FROM a\nCMD run\n", None, None),
+        ("FROM a AS one\nWORKDIR /one\nFROM b AS two\nWORKDIR /two\n", "one", "/one"),
+        ("FROM a AS one\nWORKDIR /one\nFROM b AS two\n", None, None),
+    ],
+)
+def test_the_working_directory_is_that_of_the_stage_that_is_built(
+    text: str, target: str | None, folder: str | None
+) -> None:
+    """What a base image or a variable decides is not guessed."""
+    assert parse_dockerfile(text, "Dockerfile").working_directory(target) == folder

@@ -63,6 +63,8 @@ class Sweep:
         for point, finished, found in self._deaths(wanted, run):
             points += finished.status == KILLED
             faults += [f"killed {point}: {line}" for line in found]
+            for line in found:
+                _tell(f"{name}: killed {point}: {line}")
             if len({fault.split(":")[0] for fault in faults}) >= ENOUGH:
                 break
             if points % TOLD_EACH == 0:

@@ -6,6 +6,7 @@ the platform, or know neither here-documents nor parser directives.)
 """
 
 import json
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -100,6 +101,25 @@ class Dockerfile:
     problems: tuple[DockerError, ...] = ()
     path: str | None = None
     """The file, absolute; None where the text was generated."""
+
+    def working_directory(self, target: str | None = None) -> str | None:
+        """Where the code of a container starts, as far as the file says: the last absolute WORKDIR of the
+        stage that is built. None: the base image, or a variable, decides."""
+        stages = self.stages
+        chosen = next((stage for stage in stages if target and stage.name == target), None) or (
+            stages[-1] if stages else None
+        )
+        if chosen is None:
+            return None
+        end = min((stage.first for stage in stages if stage.first > chosen.first), default=None)
+        folder: str | None = None
+        for instruction in self.instructions[chosen.first : end]:
+            if instruction.name == "WORKDIR":
+                path = instruction.arguments.strip().strip("\"'")
+                if "$" in path:
+                    return None
+                folder = posixpath.normpath(posixpath.join(folder or "", path))
+        return folder if folder and folder.startswith("/") else None
 
     @property
     def stages(self) -> list[Stage]:

@@ -56,8 +56,7 @@ def declared_by_flow(
         "job_variables": merged_mappings(environment.job_variables, settings.job_variables),
         "work_pool_name": settings.work_pool or (pools.python if image is None else pools.docker),
         "concurrency_limit": limit.limit if limit else None,
-        # In a container the code is where the image's working directory is: nothing has to be fetched.
-        "pull_steps": pull_steps(environment.source, root) if image is None else [],
+        "pull_steps": pull_steps(environment.source, root) if image is None else steps_in_image(image),
         "enforce_parameter_schema": True,
     }
     if schema is not None:
@@ -161,7 +160,18 @@ def pull_steps(source: Source, root: Path) -> list[dict[str, Any]]:
         if source.git.ref:
             step["commit_sha" if _COMMIT.fullmatch(source.git.ref) else "branch"] = source.git.ref
         return [{"prefect.deployments.steps.git_clone": step}]
-    return [{"prefect.deployments.steps.set_working_directory": {"directory": str(root)}}]
+    return [_working_directory(str(root))]
+
+
+def steps_in_image(image: "DesiredImage") -> list[dict[str, Any]]:
+    """Nothing has to be fetched in a container: the code is in the image's working directory. Where the
+    Dockerfile says which that is, runs stay there; without a step Prefect copies it elsewhere before each."""
+    folder = image.dockerfile.working_directory(image.settings.target)
+    return [] if folder is None else [_working_directory(folder)]
+
+
+def _working_directory(folder: str) -> dict[str, Any]:
+    return {"prefect.deployments.steps.set_working_directory": {"directory": folder}}
 
 
 def concurrency_options(collision_strategy: str, grace_period_seconds: int | None) -> dict[str, Any]:

@@ -217,7 +217,7 @@ def _accepted(
 
 def _in_containers(
     project: Project, accepted: Sequence[DesiredDeployment], observed: Observed
-) -> tuple[list[DesiredDeployment], list[ImageChange], list[SkippedFlow]]:
+) -> "tuple[list[DesiredDeployment], list[ImageChange], list[SkippedFlow]]":
     """The deployments with their images, what becomes of these, and what the pools would not take."""
     from deployment_system.deploy.container_planning import with_images
 
