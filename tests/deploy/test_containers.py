@@ -34,8 +34,8 @@ class Images:
         return self.engine.images()
 
     def everything(self) -> tuple[dict[str, str], set[str], set[str]]:
-        """Names, images and containers of the whole engine, but for those that only keep an old image, and for
-        the layers of builds: they are the engine's cache, which a failed build keeps for the next try."""
+        """Names, images and containers of the whole engine, but for those that only keep an old image, and
+        the layers of builds: they are the engine's cache, which a failed build leaves for the next try."""
         names = {tag: image.id for image in self.all() for tag in image.tags}
         own = {name: image for name, image in names.items() if not name.startswith("deployment-system-kept")}
         ids = {image.id for image in self.all() if image.tags or CONTENT_LABEL in image.labels}
