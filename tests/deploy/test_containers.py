@@ -314,6 +314,37 @@ def test_a_dockerfile_is_made_where_there_is_none(shop: Workspace) -> None:
     assert shop.run("build", "--eject").status == 3
 
 
+def test_clean_removes_images_too_and_can_be_taken_back(shop: Workspace, images: Images) -> None:
+    """With --images; the plan keeps them until it is forgotten."""
+    assert shop.deploy().status == 0
+    before = images.names()
+    cleaned = shop.run("clean", "--images", "--yes", "-ojson")
+    assert cleaned.status == 0, cleaned.output
+    assert images.names() == {}
+    assert shop.stored() == {}
+    plan_id = cleaned.document["plan_id"]
+    assert shop.run("recovery", "execute", "--plan-id", plan_id, "--auto-execute").status == 0
+    assert images.names() == before
+    assert len(shop.stored()) == 2
+
+
+def test_doctor_looks_at_docker_where_something_runs_in_a_container(
+    shop: Workspace, registry: Registry
+) -> None:
+    """The engine, the builder and why it is that one, the registry; each failure with its remedy."""
+    configured(shop, f"docker_registry: {registry.host}")
+    checks = {check["name"]: check for check in shop.run("doctor", "-ojson").document["checks"]}
+    assert checks["Docker"]["ok"]
+    assert checks["Docker builder"]["ok"]
+    assert checks["Docker registry"]["ok"]
+    shop.environ["DOCKER_HOST"] = "unix:///no/such/docker.sock"
+    configured(shop, "docker_registry: 127.0.0.1:9")
+    checks = {check["name"]: check for check in shop.run("doctor", "-ojson").document["checks"]}
+    assert checks["Docker"]["error_code"] == "DOCKER_DAEMON_UNAVAILABLE"
+    assert checks["Docker registry"]["error_code"] == "DOCKER_REGISTRY_UNAVAILABLE"
+    assert checks["Docker"]["remediation"]
+
+
 def test_without_an_engine_the_error_says_so(shop: Workspace) -> None:
     """Exit 1, nothing changed; flows that run as processes do not need one."""
     shop.environ["DOCKER_HOST"] = "unix:///no/such/docker.sock"

@@ -22,6 +22,7 @@ PHASES = {
     "verify": "reading back",
     "activate": "activating schedules",
     "delete": "deleting",
+    "remove images": "removing images",
     "roll back": "putting back what was changed",
     "wait for the server": "the server is away: waiting for it, to put back what was changed",
 }

@@ -34,11 +34,13 @@ def run_transaction(
     began: float,
     notes: Sequence[Note] = (),
     make_images: Callable[[], Plan] | None = None,
+    finish: Callable[[], None] | None = None,
 ) -> DeployResult:
     """Makes the plan's changes and commits, the notes with them, or puts back what was changed. Raises
     nothing but what the store does before anything was begun: how it ended stands in the result.
 
-    `make_images` makes the images that the plan needs, and gives the plan that knows them.
+    `make_images` makes the images that the plan needs, and gives the plan that knows them; `finish` is the
+    last thing before the commit.
     """
     ledger, progress = applier.ledger, applier.progress
     errors: list[DeploymentSystemError] = []
@@ -52,6 +54,8 @@ def run_transaction(
         if make_images is not None:
             plan = make_images()
         applier.apply(plan.effective)
+        if finish is not None:
+            finish()
         # What fails after this must not take back what is committed: so nothing comes after it.
         manager.commit_transaction([*notes, forgotten_failure(project)])
         status = Status.DEPLOYED

@@ -62,6 +62,8 @@ class DeployOptions:
     plan_file: Path | None = None
     """Do exactly what this saved plan says."""
     assessment: Options = field(default_factory=Options)
+    images: bool = False
+    """Of `clean`: remove also the images that the project built for the environment."""
     preflight: bool = False
     """Import each container deployment's flow in its image before it is deployed."""
     on_build_line: Callable[[str], object] | None = None
@@ -178,7 +180,7 @@ def clean(
         plan = replace(plan, warnings=(*plan.warnings, *left))
         if manager is None:
             return DeployResult(Status.PLANNED, plan, Ledger(), seconds=time.monotonic() - began)
-        if not plan.effective:
+        if not plan.effective and not options.images:
             return DeployResult(Status.UNCHANGED, plan, Ledger(), seconds=time.monotonic() - began)
         planned_at = time.monotonic()
         began += _confirmed(project, plan, confirm)
@@ -187,7 +189,16 @@ def clean(
             check_same(plan, anew)
             plan = replace(plan, changes=anew.changes)
         applier = Applier(server, project.owner, Ledger(), options.ceiling, manager, progress)
-        return run_transaction(project, applier, manager, plan, began)
+        finish = partial(_remove_images, project, manager, progress) if options.images else None
+        return run_transaction(project, applier, manager, plan, began, finish=finish)
+
+
+def _remove_images(project: Project, manager: RollbackManager, progress: Progress) -> None:
+    """After the deployments: nothing starts from them any more."""
+    from deployment_system.deploy.image_making import ImageMaker, removable_images
+
+    with ImageDoors(project) as doors:
+        ImageMaker(project, doors, manager, progress).remove(removable_images(project, doors))
 
 
 def _plan_cleaning(

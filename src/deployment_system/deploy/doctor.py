@@ -11,6 +11,8 @@ from typing import Any
 from packaging.version import Version
 
 from deployment_system.api.prefect_server import PrefectServer
+from deployment_system.deploy.assess import Options, assess
+from deployment_system.deploy.containers import takes_images
 from deployment_system.deploy.declare import PROCESS_POOL_TYPE
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.project import Project, open_project
@@ -90,7 +92,12 @@ def _checks(
         if warning.error_code == ErrorCodes.SERVER_URL_DIFFERS:
             yield _failed("server", warning)
     yield _state(project)
-    yield from _server(project)
+    in_containers = uses_containers(project)
+    yield from _server(project, in_containers=in_containers)
+    if in_containers:
+        from deployment_system.deploy.doctor_docker import docker_checks
+
+        yield from docker_checks(project)
 
 
 def _failed(name: str, error: DeploymentSystemError) -> Check:
@@ -142,13 +149,28 @@ def _state(project: Project) -> Check:
     return Check("state", f"{project.state.path.name}/ is writable")
 
 
-def _server(project: Project) -> Iterator[Check]:
+def uses_containers(project: Project) -> bool:
+    """Whether anything here is to run in a container: only then Docker is looked at."""
+    if project.environment.docker_registry is not None:
+        return True
+    try:
+        found = assess(project, options=Options(types="docker"))
+    except DeploymentSystemError:
+        return False  # nothing can be scanned, which `validate` says
+    return any(item.image is not None for item in found.desired)
+
+
+def _server(project: Project, *, in_containers: bool) -> Iterator[Check]:
+    pools = project.environment.work_pools
     with project.connect() as server:
         try:
             found = server.version()
             yield Check("server", f"{server.url} answers, version {found}")
             yield _null_fields(server)
-            yield from _pools(project, server)
+            there = {pool["name"]: pool for pool in server.work_pools()}
+            yield _pool(project, server, pools.python, there, for_containers=False)
+            if in_containers:
+                yield _pool(project, server, pools.docker, there, for_containers=True)
         except PrefectAPIError as error:
             yield _failed("server", error)
 
@@ -165,48 +187,61 @@ def _null_fields(server: PrefectServer) -> Check:
     )
 
 
-def _pools(project: Project, server: PrefectServer) -> Iterator[Check]:
-    name = project.environment.work_pools.python
-    pools = {pool["name"]: pool for pool in server.work_pools()}
-    pool = pools.get(name)
+def _pool(
+    project: Project,
+    server: PrefectServer,
+    name: str,
+    there: Mapping[str, Mapping[str, Any]],
+    *,
+    for_containers: bool,
+) -> Check:
+    """A pool for processes, or for containers: there, of the right kind, and with somebody who works."""
     context = ErrorContext(environment=project.environment_name, work_pool=name)
+    pool = there.get(name)
     if pool is None:
-        known = ", ".join(sorted(pools)) or "none"
-        yield _failed(
-            "work pool",
-            PrefectAPIError(
-                f"there is no work pool {name!r} on the server; it has: {known}",
-                error_code=ErrorCodes.WORK_POOL_NOT_FOUND,
-                context=context,
-            ),
-        )
-        return
-    if pool["type"] != PROCESS_POOL_TYPE:
-        yield _failed(
-            "work pool",
-            PrefectAPIError(
-                f"work pool {name!r} is of type {pool['type']!r}; process deployments need 'process'",
-                error_code=ErrorCodes.WORK_POOL_TYPE_MISMATCH,
-                context=context,
-            ),
-        )
-        return
+        return _failed("work pool", _missing_pool(name, there, context))
+    if not (takes_images(pool) if for_containers else pool["type"] == PROCESS_POOL_TYPE):
+        return _failed("work pool", _wrong_type(name, pool, context, for_containers=for_containers))
     online = [item for item in server.workers(name) if item.get("status") == "ONLINE"]
-    if pool.get("is_paused") or not online:
-        why = "is paused" if pool.get("is_paused") else "has no worker that is online"
-        remedy = (
-            f"prefect work-pool resume {name}"
-            if pool.get("is_paused")
-            else f"prefect worker start --pool {name}"
-        )
-        yield _failed(
-            "work pool",
-            PrefectAPIError(
-                f"work pool {name!r} {why}: nothing that is deployed would run",
-                error_code=ErrorCodes.WORK_POOL_NOT_READY,
-                context=context,
-                remediation=[f"`{remedy}`"],
-            ),
-        )
-        return
-    yield Check("work pool", f"{name!r} has {len(online)} worker(s) online")
+    if pool.get("is_paused"):
+        remedy = [f"`prefect work-pool resume {name}`"]
+        return _failed("work pool", _not_ready(name, "is paused", remedy, context))
+    if not online:
+        remedy = [f"`prefect worker start --pool {name}`"]
+        return _failed("work pool", _not_ready(name, "has no worker that is online", remedy, context))
+    return Check("work pool", f"{name!r} has {len(online)} worker(s) online")
+
+
+def _missing_pool(
+    name: str, there: Mapping[str, Mapping[str, Any]], context: ErrorContext
+) -> PrefectAPIError:
+    known = ", ".join(sorted(there)) or "none"
+    return PrefectAPIError(
+        f"there is no work pool {name!r} on the server; it has: {known}",
+        error_code=ErrorCodes.WORK_POOL_NOT_FOUND,
+        context=context,
+    )
+
+
+def _wrong_type(
+    name: str, pool: Mapping[str, Any], context: ErrorContext, *, for_containers: bool
+) -> PrefectAPIError:
+    needed = (
+        "container deployments need one that takes an image"
+        if for_containers
+        else "process deployments need 'process'"
+    )
+    return PrefectAPIError(
+        f"work pool {name!r} is of type {pool['type']!r}; {needed}",
+        error_code=ErrorCodes.WORK_POOL_TYPE_MISMATCH,
+        context=context,
+    )
+
+
+def _not_ready(name: str, why: str, remediation: list[str], context: ErrorContext) -> PrefectAPIError:
+    return PrefectAPIError(
+        f"work pool {name!r} {why}: nothing that is deployed would run",
+        error_code=ErrorCodes.WORK_POOL_NOT_READY,
+        context=context,
+        remediation=remediation,
+    )

@@ -1,13 +1,13 @@
 """Images built, pushed and named, inside a transaction: what is to be undone is written down before."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deployment_system.builders.image_names import parse_image_name
-from deployment_system.builders.kept_images import image_ids, release_kept
+from deployment_system.builders.image_names import PROJECT_LABEL, parse_image_name
+from deployment_system.builders.kept_images import KEPT_REPOSITORY, image_ids, keep_before_move, release_kept
 from deployment_system.builders.preflight import check_flow_in_image
 from deployment_system.builders.undo import (
     REGISTRY_TAG,
@@ -40,6 +40,9 @@ BUILDS_SIDE_BY_SIDE = 2
 
 OnLine = Callable[[str], object]
 State = Mapping[str, Any]
+
+if TYPE_CHECKING:
+    from deployment_system.builders.engine import Image
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,20 @@ class ImageMaker:
         made = chain(crew.run(to_do[:1], make_one), crew.run(to_do[1:], make_one))
         for done, change in enumerate(made, start=1):
             self.progress("build", done, len(to_do), change.name)
+        self._release_what_nobody_needs()
+
+    def remove(self, images: "Sequence[Image]") -> None:
+        """Takes every name from these images. They are kept, without a name of ours, until the plan is
+        forgotten: so they can be brought back."""
+        engine = self.doors.engine()
+        for done, image in enumerate(images, start=1):
+            for name in image.tags:
+                reference = tag_reference(engine.url, name)
+                what = f"remove image {name}"
+                self._prepare(TAG, reference, None, what, OperationType.DOCKER_IMAGE_REMOVE)
+                keep_before_move(engine, name, None)
+                engine.remove(name)
+            self.progress("remove images", done, len(images), ", ".join(image.tags))
         self._release_what_nobody_needs()
 
     def check(self, desired: Sequence[DesiredDeployment]) -> None:
@@ -146,7 +163,12 @@ class ImageMaker:
         self._prepare(TAG, reference, state, f"name image {name}", OperationType.DOCKER_IMAGE_TAG)
 
     def _prepare(
-        self, kind: str, reference: Mapping[str, Any], after: State, what: str, operation_type: OperationType
+        self,
+        kind: str,
+        reference: Mapping[str, Any],
+        after: State | None,
+        what: str,
+        operation_type: OperationType,
     ) -> None:
         """Looks, and writes down what is about to be done, before it is done."""
         before = self.doors.undo_handlers()[kind].observe(reference)
@@ -175,3 +197,18 @@ def _gone(name: str) -> DockerError:
         error_code=ErrorCodes.DOCKER_IMAGE_NOT_FOUND,
         context=ErrorContext(image=name, operation="name an image"),
     )
+
+
+def removable_images(project: Project, doors: ImageDoors) -> "list[Image]":
+    """The images that this project built, without those that another of its environments names: their names
+    of this environment alone go. What only keeps an old image is left to the plans."""
+    others = set(project.configuration.environments) - {project.environment_name}
+    found = doors.engine().images({PROJECT_LABEL: project.owner.project})
+    removable = []
+    for image in found:
+        ours = tuple(tag for tag in image.tags if not tag.startswith(KEPT_REPOSITORY))
+        if {tag.rpartition(":")[2] for tag in ours} & others:
+            ours = tuple(tag for tag in ours if tag.rpartition(":")[2] == project.environment_name)
+        if ours:
+            removable.append(replace(image, tags=ours))
+    return removable

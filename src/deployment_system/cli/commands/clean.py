@@ -23,12 +23,20 @@ from deployment_system.deploy.planning import Selection
 )
 @click.option("--only", multiple=True, metavar="GLOB", help="Only what matches; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and do nothing.")
+@click.option("--images", is_flag=True, help="Remove also the images that were built for it.")
 @click.option("--force", is_flag=True, help="Remove also what automations or runs need.")
 @yes_option
 @common_options
 @click.pass_obj
 def clean(
-    invocation: Invocation, /, types: str, only: tuple[str, ...], dry_run: bool, force: bool, **values: Any
+    invocation: Invocation,
+    /,
+    types: str,
+    only: tuple[str, ...],
+    dry_run: bool,
+    images: bool,
+    force: bool,
+    **values: Any,
 ) -> int:
     """Remove the deployments that this project made in the environment."""
     take_common(invocation, values)
@@ -41,7 +49,7 @@ def clean(
         result = deploying.clean(
             project,
             Selection(types, only),
-            DeployOptions(dry_run=dry_run, force=force),
+            DeployOptions(dry_run=dry_run, force=force, images=images),
             confirm=question(invocation, project, progress),
             progress=progress,
         )
