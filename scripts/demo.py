@@ -5,11 +5,15 @@ A Prefect server and a worker of the demo's own run in the background, with ever
 """
 
 import argparse
+import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +24,7 @@ PORT = int(os.environ.get("DEMO_PORT", "4280"))
 SERVER = f"http://127.0.0.1:{PORT}"
 RUN = "exchange-rates/exchange-rates-python-development"
 DONE, INVALID = 0, 3
+KILL_SECONDS = 60.0
 
 
 def environment() -> dict[str, str]:
@@ -58,6 +63,30 @@ def copy_example() -> None:
     shutil.copytree(ROOT / "examples" / "flows", REPOSITORY, dirs_exist_ok=True)
 
 
+def deploy_and_kill() -> None:
+    """A deployment that dies as by a power cut, once the server has the first of its deployments."""
+    print("$ deployment-cli deploy & sleep …; kill -9 $!", flush=True)
+    command = ["deployment-cli", "deploy", "--quiet"]
+    running = subprocess.Popen(command, cwd=REPOSITORY, env=environment())
+    deadline = time.monotonic() + KILL_SECONDS
+    while running.poll() is None and time.monotonic() < deadline and not deployed():
+        time.sleep(0.005)
+    running.kill()
+    running.wait()
+    if running.returncode != -signal.SIGKILL:
+        sys.exit(f"demo: the deployment ended with {running.returncode} before it could be killed")
+    print(f"killed; the server has {deployed()} of its deployments", flush=True)
+
+
+def deployed() -> int:
+    """How many deployments the server has."""
+    wanted = json.dumps({}).encode()
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(f"{SERVER}/api/deployments/count", wanted, headers)  # noqa: S310 - ours
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - ours
+        return int(answer.read())
+
+
 def change_one_value() -> None:
     """Edits the configuration as a person would."""
     text = CONFIGURATION.read_text()
@@ -83,6 +112,13 @@ def demonstrate() -> None:
     run("deployment-cli", "validate")
     say("What would be done?")
     run("deployment-cli", "plan")
+    if deployed() == 0:
+        say("Do it, and die in the middle: what was begun is in the journal")
+        deploy_and_kill()
+        run("deployment-cli", "recovery", "list")
+        say("Whoever comes next puts everything back; the next deployment would do so by itself")
+        run("deployment-cli", "recovery", "execute", "--auto-execute")
+        print(f"the server has {deployed()} deployments", flush=True)
     say("Do it")
     run("deployment-cli", "deploy")
     say("The worker runs one of them")
