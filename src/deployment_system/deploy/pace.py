@@ -75,6 +75,11 @@ def run_paced(
 
 
 def _run_group(group: Sequence[Item], action: Callable[[Item], None], writers: int) -> Iterator[Item]:
+    if writers == 1:
+        for item in group:
+            action(item)
+            yield item
+        return
     ended = threading.Event()
 
     def begun(item: Item) -> bool:
@@ -88,8 +93,6 @@ def _run_group(group: Sequence[Item], action: Callable[[Item], None], writers: i
             raise
         return True
 
-    # Also a single writer has a thread of its own: Ctrl-C ends the waiting here and not a request on its way,
-    # which the server might still take when everything else is put back already.
     with ThreadPoolExecutor(writers, thread_name_prefix="write") as pool:
         futures = {pool.submit(begun, item): item for item in group}
         try:

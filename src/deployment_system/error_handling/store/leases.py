@@ -1,5 +1,6 @@
 """Says again and again that the holder of a lock is alive, so that other machines can see it."""
 
+import signal
 import threading
 import weakref
 from collections.abc import Callable
@@ -26,6 +27,8 @@ class LeaseKeeper:
 
 
 def _keep(renew: Callable[[Lock], None], lock: Lock, every: float, ended: threading.Event) -> None:
+    # Signals are for the main thread, and stay with it while it does not want to be interrupted.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     while not ended.wait(every):
         try:
             renew(lock)
