@@ -18,7 +18,7 @@ COMMANDS = [
     *("discover", "validate", "plan", "deploy", "status", "clean", "build", "doctor", "up", "down", "init"),
     *("explain", "error", "recovery", "serve", "completion"),
 ]
-LATER = ("build", "error summary", "error list", "serve")
+LATER = ("error summary", "error list", "serve")
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_wrong_usage_exits_2_in_the_format_asked_for(repository: Repository, arg
         assert document.document["errors"][0]["remediation"]
 
 
-@pytest.mark.parametrize("command", [*LATER, "deploy --type docker", "plan --type docker"])
+@pytest.mark.parametrize("command", LATER)
 def test_what_a_later_version_brings_says_so_and_exits_2(repository: Repository, command: str) -> None:
     """No stub that pretends."""
     finished = repository.run(*command.split(), "-o", "json")
