@@ -18,17 +18,28 @@ Record = Callable[[str, object], None]
 
 def every_request() -> Sequence[Series]:
     """Before and after the server handles it."""
-    return [(AtRequest(number, handled) for number in itertools.count(1)) for handled in (False, True)]
+    return [_requests(handled=handled) for handled in (False, True)]
 
 
 def every_call(found: Survey) -> Sequence[Series]:
     """Each kind of call by itself: strace counts them apart."""
     calls = found.calls
     return [
-        (AtCall(call, number) for number in itertools.count(calls.before[call] + 1))
+        _calls(call, calls.before[call] + 1)
         for call in sorted(calls.whole)
         if calls.whole[call] > calls.before[call]
     ]
+
+
+# Functions of their own: a generator in a comprehension would see the last value only, when it is run.
+
+
+def _requests(*, handled: bool) -> Series:
+    return (AtRequest(number, handled) for number in itertools.count(1))
+
+
+def _calls(call: str, first: int) -> Series:
+    return (AtCall(call, number) for number in itertools.count(first))
 
 
 def test_a_deployment_that_went_well_is_taken_back_exactly(sweep: Sweep, scenario: Scenario) -> None:
