@@ -42,17 +42,22 @@ DEPLOYMENT = "^/api/deployments/[0-9a-f-]{36}$"
 DELETED = ("gone", "gone-timed")
 """Whatever brings these back gives them another id."""
 
+PAUSED = ("fields", "gone")
+"""No configuration says so: it is for a person to pause a deployment, and to find it paused."""
+
 _FILLED_IN = {"created", "updated", "last_polled", "status", "created_by", "updated_by", "version_id"}
 """What says when the server wrote, not what."""
 
 
 def deploy_before(workspace: Workspace) -> None:
-    """A repository with four deployments, on the server."""
+    """A repository with four deployments, on the server, two of which somebody has paused there."""
     for flow in ("fields", "times", *DELETED):
         workspace.write_flow(flow)
     workspace.configure(BEFORE)
     finished = workspace.run(*DEPLOY)
     assert finished.status == 0, finished.output + finished.errors
+    for flow in PAUSED:
+        workspace.ask("PATCH", f"/deployments/{workspace.stored_one(flow)['id']}", {"paused": True})
 
 
 def declare_after(workspace: Workspace, environment: str = "") -> None:
