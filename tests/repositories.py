@@ -86,5 +86,7 @@ class Repository:
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("PREFECT_", "DEPLOYMENT_", "CI", "GITHUB_"))
+            # Where a container's image sets it, each of a thousand commands would compile the source anew.
+            and name != "PYTHONDONTWRITEBYTECODE"
         }
         return {**kept, "PREFECT_HOME": str(self.root / ".prefect-home"), **self.environ, **(more or {})}

@@ -1,7 +1,10 @@
 """A point on the way to the server at which a test holds a request until it has seen enough."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from tests.deploy.conftest import Workspace
 from tests.recording_proxy import Fault, RecordingProxy
 from tests.repositories import COMMAND_SECONDS
 
@@ -21,3 +24,17 @@ class Barrier:
     def _hold(self) -> None:
         self.reached.set()
         self._opened.wait(COMMAND_SECONDS)
+
+
+@contextmanager
+def at_work(workspace: Workspace, proxy: RecordingProxy) -> Iterator[None]:
+    """While a deployment is held at its first creation; then it goes on, and has to end well."""
+    barrier = Barrier(proxy, "POST", "^/api/deployments/$")
+    running = workspace.start("deploy")
+    try:
+        assert barrier.reached.wait(COMMAND_SECONDS)
+        yield
+    finally:
+        barrier.open()
+        _, errors = running.communicate(timeout=COMMAND_SECONDS)
+    assert running.returncode == 0, errors

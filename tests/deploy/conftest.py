@@ -33,6 +33,8 @@ class Workspace(Repository):
     prefix: str = ""
     proxy: RecordingProxy | None = None
     server_url: str = ""
+    patience_seconds: float = 0.5
+    """A server that is away stays so in most tests: half a second is as long as a minute."""
 
     def name(self, flow: str) -> str:
         """A flow's whole name, which no other test uses."""
@@ -66,8 +68,7 @@ class Workspace(Repository):
             f"    prefect_api_url: {url}\n"
             f"    work_pools: {{python: {POOL}}}\n"
             f"    {environment or 'default_tags: []'}\n"
-            # A server that is away stays so in tests: half a second is as long as a minute.
-            "    outage_patience_seconds: 0.5\n"
+            f"    outage_patience_seconds: {self.patience_seconds}\n"
             f"flows: {named}\n",
         )
 
@@ -108,6 +109,12 @@ class Workspace(Repository):
         for stored in self.stored().values():
             if stored["schedules"]:
                 self.ask("DELETE", f"/deployments/{stored['id']}")
+
+    def leave_nothing(self) -> None:
+        """Removes every deployment: a server that keeps hundreds of them answers ever more slowly."""
+        ids = [stored["id"] for stored in self.stored().values()]
+        wanted = {"deployments": {"id": {"any_": ids}}, "limit": 50}
+        self.ask("POST", "/deployments/bulk_delete", wanted)
 
     def stored_one(self, flow: str) -> dict[str, Any]:
         """The deployment of a flow."""

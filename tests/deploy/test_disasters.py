@@ -38,7 +38,7 @@ def workspace(workspace: Workspace, request: pytest.FixtureRequest) -> Workspace
 def test_two_recoveries_at_once_after_a_kill(workspace: Workspace, proxy: RecordingProxy) -> None:
     """One does it; the other is told that somebody has the lock, and changes nothing."""
     before = left_unfinished(workspace)
-    barrier = Barrier(proxy, "DELETE", DEPLOYMENT)
+    barrier = Barrier(proxy, "POST", "^/api/deployments/$")
     first = workspace.start(*RECOVER)
     assert barrier.reached.wait(COMMAND_SECONDS)
     second = workspace.run(*RECOVER)
@@ -69,13 +69,13 @@ def test_recoveries_that_start_together_put_it_back_once(workspace: Workspace, p
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "^/api/deployments/$"), ("DELETE", DEPLOYMENT), ("DELETE", "^/api/flows/")]
+    "path", ["^/api/deployments/$", "^/api/deployments/bulk_delete$", "^/api/flows/bulk_delete$"]
 )
-def test_a_recovery_that_is_killed_is_started_again(workspace: Workspace, method: str, path: str) -> None:
+def test_a_recovery_that_is_killed_is_started_again(workspace: Workspace, path: str) -> None:
     """Twice killed, by whatever write it was: the third one ends what the first began."""
     before = left_unfinished(workspace)
-    killed_at(workspace, Fault(method, path), *RECOVER)
-    killed_at(workspace, Fault(method, path, drop_before=True), *RECOVER)
+    killed_at(workspace, Fault("POST", path), *RECOVER)
+    killed_at(workspace, Fault("POST", path, drop_before=True), *RECOVER)
     finished = workspace.run(*RECOVER)
     well_told(finished)
     assert (finished.status, finished.document["status"]) == (0, "rolled_back")

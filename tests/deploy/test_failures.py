@@ -2,13 +2,15 @@
 
 import signal
 import socket
-import time
 
 import httpx
 import pytest
 
+from tests.deploy.barrier import Barrier, at_work
 from tests.deploy.conftest import Workspace
+from tests.deploy.world import killed_at, wait_for
 from tests.recording_proxy import Fault, RecordingProxy
+from tests.repositories import COMMAND_SECONDS
 
 CREATE = "^/api/deployments/$"
 """The path that deployments are posted to."""
@@ -199,12 +201,12 @@ def test_interrupted_before_the_first_write_changes_nothing(
     three_flows: Workspace, proxy: RecordingProxy, sent: signal.Signals, status: int
 ) -> None:
     """Also while the server does not answer."""
-    proxy.faults.append(Fault("POST", "/work_pools/filter", delay_seconds=20))
+    barrier = Barrier(proxy, "POST", "/work_pools/filter")
     running = three_flows.start("deploy", "-o", "json")
-    wait_for(lambda: any("deployments/filter" in seen.path for seen in proxy.seen))
-    time.sleep(0.5)
+    assert barrier.reached.wait(COMMAND_SECONDS)
     running.send_signal(sent)
-    output, errors = running.communicate(timeout=15)
+    output, errors = running.communicate(timeout=COMMAND_SECONDS)
+    barrier.open()
     assert running.returncode == status, errors
     assert '"interrupted"' in output
     assert proxy.writes == []
@@ -217,12 +219,12 @@ def test_interrupted_in_the_middle_everything_is_put_back(
     """Also what was on its way to the server: it is waited for, so that it does not come after the end."""
     for flow in ("first", "second", "third"):
         three_flows.ask("POST", "/flows/", {"name": three_flows.name(flow)})
-    proxy.faults.append(Fault("POST", CREATE, delay_seconds=5, after=1))
+    proxy.faults.append(Fault("POST", CREATE, delay_seconds=2, after=1))
     running = three_flows.start("deploy", "-o", "json")
     wait_for(lambda: sum(seen.path == "/api/deployments/" for seen in proxy.seen) >= 1)
-    wait_for(lambda: bool(proxy.faults[0].matched >= 2))
+    wait_for(lambda: proxy.faults[0].matched >= 2)
     running.send_signal(sent)
-    output, errors = running.communicate(timeout=30)
+    output, errors = running.communicate(timeout=COMMAND_SECONDS)
     assert running.returncode == status, errors + output
     assert '"status": "interrupted"' in output
     proxy.forget()
@@ -231,35 +233,20 @@ def test_interrupted_in_the_middle_everything_is_put_back(
     assert three_flows.deploy().status == 0
 
 
-def test_killed_in_the_middle_the_next_one_puts_it_back(
-    three_flows: Workspace, proxy: RecordingProxy
-) -> None:
+def test_killed_in_the_middle_the_next_one_puts_it_back(three_flows: Workspace) -> None:
     """SIGKILL: nobody could clean up; the journal was durable before each effect."""
-    proxy.faults.append(Fault("POST", CREATE, delay_seconds=20, after=2))
-    running = three_flows.start("deploy", "-o", "json")
-    wait_for(lambda: sum(seen.path == "/api/deployments/" for seen in proxy.seen) >= 2)
-    time.sleep(0.5)
-    running.kill()
-    running.communicate()
+    killed_at(three_flows, Fault("POST", CREATE, after=2, drop_before=True), "deploy")
     assert len(three_flows.stored()) == 2
-    proxy.forget()
     recovered = three_flows.run("recovery", "execute", "--auto-execute", "-ojson")
     assert (recovered.status, recovered.document["status"]) == (0, "rolled_back")
     assert three_flows.stored() == {}
 
 
-def test_what_somebody_changed_after_a_crash_is_kept_and_named(
-    three_flows: Workspace, proxy: RecordingProxy
-) -> None:
+def test_what_somebody_changed_after_a_crash_is_kept_and_named(three_flows: Workspace) -> None:
     """The next deployment says so, and goes on."""
-    proxy.faults.append(Fault("POST", CREATE, delay_seconds=20, after=1))
-    running = three_flows.start("deploy", "-o", "json")
-    wait_for(lambda: sum(seen.path == "/api/deployments/" for seen in proxy.seen) >= 1)
-    running.kill()
-    running.communicate()
+    killed_at(three_flows, Fault("POST", CREATE, after=1, drop_before=True), "deploy")
     (stored,) = three_flows.stored().values()
     three_flows.ask("PATCH", f"/deployments/{stored['id']}", {"tags": ["by-hand"]})
-    proxy.forget()
     result = three_flows.deploy()
     assert (result.status, result.document["status"]) == (0, "deployed")
     codes = [item["error_code"] for item in result.document["warnings"]]
@@ -269,15 +256,13 @@ def test_what_somebody_changed_after_a_crash_is_kept_and_named(
 
 def test_two_deployers_at_once_exclude_each_other(three_flows: Workspace, proxy: RecordingProxy) -> None:
     """The second exits 5 at once, or waits as long as it is told."""
-    proxy.faults.append(Fault("POST", CREATE, delay_seconds=3, times=1))
-    running = three_flows.start("deploy", "-o", "json")
-    wait_for(lambda: any(seen.path == "/api/flows/" for seen in proxy.seen))
-    locked = three_flows.deploy()
+    with at_work(three_flows, proxy):
+        locked = three_flows.deploy()
+        waiting = three_flows.start("deploy", "-o", "json", "--wait", str(COMMAND_SECONDS))
     assert (locked.status, locked.document["status"], locked.codes) == (5, "locked", ["LOCK_HELD"])
-    waited = three_flows.deploy("--wait", "60")
-    assert (waited.status, waited.document["status"]) == (0, "unchanged")
-    running.communicate(timeout=30)
-    assert running.returncode == 0
+    output, errors = waiting.communicate(timeout=COMMAND_SECONDS)
+    assert waiting.returncode == 0, errors
+    assert '"status": "unchanged"' in output
 
 
 def test_a_deployment_that_went_well_can_be_taken_back(three_flows: Workspace) -> None:
@@ -290,12 +275,3 @@ def test_a_deployment_that_went_well_can_be_taken_back(three_flows: Workspace) -
     assert three_flows.run("recovery", "execute", "--plan-id", plan_id, "--auto-execute").status == 0
     assert three_flows.stored() == {}
     assert three_flows.run("recovery", "cleanup", "--days", "0", "-ojson").document["removed"] >= 1
-
-
-def wait_for(happened: "object", seconds: float = 30.0) -> None:
-    """Until it happened, or the test fails."""
-    assert callable(happened)
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)

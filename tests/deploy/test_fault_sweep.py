@@ -5,6 +5,7 @@ import random
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -99,7 +100,7 @@ def sweep(prefect_server: str, work_pool: str) -> Iterator[Sweep]:
             proxy = stack.enter_context(recording_proxy(prefect_server))
             name = f"t{uuid4().hex[:8]}"
             made = Workspace(folder, prefix=name, server_url=prefect_server, proxy=proxy)
-            stack.callback(made.leave_no_schedule)
+            stack.callback(made.leave_nothing)
             deploy_before(made)
             declare_after(made)
             proxy.forget()
@@ -128,20 +129,24 @@ def written(seen: Sequence[Seen]) -> list[Write]:
 def run_all(sweep: Sweep, extent: str, in_sample: int, side_by_side: int = 1) -> None:
     """Runs each fault at each write, or a sample of them, and tells every case that went wrong."""
     every = [Case(write, kind, extent) for kind in KINDS for write in sweep.writes]
-    chosen = every if SWEEP_ALL else random.Random(SEED).sample(every, in_sample)  # noqa: S311 - no secret
+    # Attempts that all have to time out take a minute: a sample has such a case only where one attempt does.
+    quick = [case for case in every if case.kind != "hung" or extent == "once"]
+    chosen = every if SWEEP_ALL else random.Random(SEED).sample(quick, in_sample)  # noqa: S311 - no secret
     rows = [row for start in range(side_by_side) if (row := chosen[start::side_by_side])]
-    workspaces = [sweep.make() for _ in rows]
+    began = time.monotonic()
     with ThreadPoolExecutor(len(rows)) as pool:
-        outcomes = pool.map(lambda workspace, row: run_row(sweep, workspace, row), workspaces, rows)
-        wrong = [what for row in outcomes for what in row]
-    sys.stdout.write(f"CRASH_SWEEP_SEED={SEED}: {len(chosen)} of {len(every)} cases\n")
+        wrong = [what for row in pool.map(lambda row: run_row(sweep, row), rows) for what in row]
+    seconds = time.monotonic() - began
+    sys.stdout.write(f"CRASH_SWEEP_SEED={SEED}: {len(chosen)} of {len(every)} cases, {seconds:.0f} s\n")
     assert not wrong, "\n".join(wrong)
 
 
-def run_row(sweep: Sweep, workspace: Workspace, cases: Sequence[Case]) -> list[str]:
+def run_row(sweep: Sweep, cases: Sequence[Case]) -> list[str]:
     """Runs cases one after another, in one repository as long as the server is as before; what was wrong."""
     wrong = []
+    workspace: Workspace | None = None
     for case in cases:
+        workspace = workspace or sweep.make()
         try:
             ended = judge(sweep, workspace, case)
         except (AssertionError, ValueError) as error:
@@ -149,7 +154,8 @@ def run_row(sweep: Sweep, workspace: Workspace, cases: Sequence[Case]) -> list[s
             wrong.append(f"{case}: {error}")
         sys.stdout.write(f"{case}: {ended}\n")
         if ended not in AS_BEFORE:
-            workspace = sweep.make()
+            workspace.leave_nothing()
+            workspace = None
     return wrong
 
 
@@ -159,22 +165,30 @@ def judge(sweep: Sweep, workspace: Workspace, case: Case) -> str:
     declare_after(workspace, f"request_timeout_seconds: {TIMEOUT_SECONDS if case.kind == 'hung' else 30}")
     inject(workspace, case)
     assert workspace.proxy is not None
-    # --force: what the server has refused before is to be tried again.
-    finished = workspace.run(*DEPLOY, "--force")
+    # Without --force: no fault here is one of the content, so none may be held against it.
+    finished = workspace.run(*DEPLOY)
     well_told(finished)
     ended = f"{finished.status} {finished.document['status']}"
     workspace.proxy.forget()
     if ended == "0 deployed":
-        assert case.extent == "once"
-        assert case.kind in PASSING
+        assert can_pass(case), ended
         assert told(workspace, picture(workspace)) == sweep.goal
         return ended
     assert ended in AS_BEFORE, finished.output
     assert case.extent != "once" or (case.kind not in PASSING and finished.status == 1), finished.output
     if finished.status != 1:
         recover(workspace)
-    assert same_world(before, picture(workspace)) == []
+    left = same_world(before, picture(workspace))
+    assert not left, f"{ended}, but {'; '.join(left)}: {finished.output}"
     return ended
+
+
+def can_pass(case: Case) -> bool:
+    """Whether a deployment can end well all the same: where it helps to ask again, or where what was not
+    answered is looked for and found, so that it is not sent a second time."""
+    if case.kind == "lost after being handled" and case.write.shape.endswith("/schedules$"):
+        return case.extent != "everything"
+    return case.extent == "once" and case.kind in PASSING
 
 
 def inject(workspace: Workspace, case: Case) -> None:
@@ -206,7 +220,7 @@ def recover(workspace: Workspace) -> None:
 def test_any_write_that_fails_once(sweep: Sweep) -> None:
     """What may pass is sent again, and everything is as declared; what the server refuses is rolled back,
     also when it had done what it says it has not."""
-    run_all(sweep, "once", 5)
+    run_all(sweep, "once", 4)
 
 
 @pytest.mark.timeout(7200)

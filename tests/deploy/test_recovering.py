@@ -1,8 +1,6 @@
 """Transactions of the past, as a person handles them: looked at, taken back, and kept from happening."""
 
 import signal
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -12,8 +10,11 @@ from deployment_system.deploy.patience import Patience
 from deployment_system.deploy.planning import Selection
 from deployment_system.deploy.project import open_project
 from deployment_system.error_handling import ErrorCodes, ErrorContext, PrefectAPIError, no_sleep
+from tests.deploy.barrier import at_work
 from tests.deploy.conftest import Workspace
+from tests.deploy.world import killed_at, wait_for
 from tests.recording_proxy import Fault, RecordingProxy
+from tests.repositories import COMMAND_SECONDS
 
 CREATE = "^/api/deployments/$"
 
@@ -27,26 +28,12 @@ def two_flows(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def killed(workspace: Workspace, proxy: RecordingProxy, *arguments: str) -> str:
+def killed(workspace: Workspace, *arguments: str) -> str:
     """A deployment that was killed at its second creation; its plan's id."""
-    proxy.forget()
-    proxy.faults.append(Fault("POST", CREATE, delay_seconds=20, after=1))
-    running = workspace.start("deploy", *arguments)
-    wait_for(lambda: sum(seen.path == "/api/deployments/" for seen in proxy.seen) >= 1)
-    running.kill()
-    running.communicate()
-    proxy.forget()
+    killed_at(workspace, Fault("POST", CREATE, after=1, drop_before=True), "deploy", *arguments)
     newest, *_ = workspace.run("recovery", "list", "-ojson").document["plans"]
     assert newest["status"] == "pending"
     return str(newest["plan_id"])
-
-
-def wait_for(happened: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Until it happened, or the test fails."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
 
 
 # -- recovery ---------------------------------------------------------------------------------------------
@@ -54,7 +41,7 @@ def wait_for(happened: Callable[[], bool], seconds: float = 30.0) -> None:
 
 def test_what_a_recovery_would_do_is_shown_first(two_flows: Workspace, proxy: RecordingProxy) -> None:
     """Without a terminal and without --auto-execute: nothing but that."""
-    plan_id = killed(two_flows, proxy)
+    plan_id = killed(two_flows)
     (plan,) = two_flows.run("recovery", "execute", "-ojson").document["plans"]
     would = {each["description"]: each["would"] for each in plan["operations"]}
     assert would[f"create deployment {two_flows.deployment_name('first')}"] == "restore"
@@ -68,11 +55,9 @@ def test_what_a_recovery_would_do_is_shown_first(two_flows: Workspace, proxy: Re
     assert two_flows.stored() == {}
 
 
-def test_a_conflict_says_what_was_found_and_force_overwrites_it(
-    two_flows: Workspace, proxy: RecordingProxy
-) -> None:
+def test_a_conflict_says_what_was_found_and_force_overwrites_it(two_flows: Workspace) -> None:
     """Exit 4, with the field and both values; the second time with --force everything goes, flow included."""
-    plan_id = killed(two_flows, proxy)
+    plan_id = killed(two_flows)
     stored = two_flows.stored_one("first")
     two_flows.ask("PATCH", f"/deployments/{stored['id']}", {"tags": ["by-hand"]})
     kept = two_flows.run("recovery", "execute", "--auto-execute", "-ojson")
@@ -87,9 +72,9 @@ def test_a_conflict_says_what_was_found_and_force_overwrites_it(
     assert two_flows.ask("POST", "/flows/filter", flows) == []
 
 
-def test_a_broken_repository_can_be_rolled_back(two_flows: Workspace, proxy: RecordingProxy) -> None:
+def test_a_broken_repository_can_be_rolled_back(two_flows: Workspace) -> None:
     """What is declared does not matter, nor does a prefect.yaml: only where state and server are."""
-    killed(two_flows, proxy)
+    killed(two_flows)
     file = two_flows.root / "deployment-config.yaml"
     file.write_text(file.read_text().replace("flows: {}", "flowz: [}"[:7] + "1]"))
     two_flows.write("prefect.yaml", "deployments: 3")
@@ -98,9 +83,7 @@ def test_a_broken_repository_can_be_rolled_back(two_flows: Workspace, proxy: Rec
     assert two_flows.stored() == {}
 
 
-def test_every_environment_is_recovered_with_its_own_settings(
-    two_flows: Workspace, proxy: RecordingProxy
-) -> None:
+def test_every_environment_is_recovered_with_its_own_settings(two_flows: Workspace) -> None:
     """Without --env all of the project's; with it that one alone. A protected one is named, or kept."""
     file = two_flows.root / "deployment-config.yaml"
     other = (
@@ -111,7 +94,7 @@ def test_every_environment_is_recovered_with_its_own_settings(
     )
     file.write_text(file.read_text().replace("flows: {}", other + "flows: {}"))
     two_flows.deploy()
-    killed(two_flows, proxy, "--env", "staging")
+    killed(two_flows, "--env", "staging")
     nothing = two_flows.run("recovery", "execute", "--auto-execute", "--env", "development", "-ojson")
     assert nothing.document["status"] == "nothing_to_do"
     done = two_flows.run("recovery", "execute", "--auto-execute", "-ojson")
@@ -130,13 +113,9 @@ def test_every_environment_is_recovered_with_its_own_settings(
 
 def test_a_recovery_leaves_a_running_deployment_alone(two_flows: Workspace, proxy: RecordingProxy) -> None:
     """Exit 5, as for a second deployer."""
-    proxy.faults.append(Fault("POST", CREATE, delay_seconds=3, times=1))
-    running = two_flows.start("deploy")
-    wait_for(lambda: any(seen.path == "/api/flows/" for seen in proxy.seen))
-    recovered = two_flows.run("recovery", "execute", "--auto-execute", "-ojson")
+    with at_work(two_flows, proxy):
+        recovered = two_flows.run("recovery", "execute", "--auto-execute", "-ojson")
     assert (recovered.status, recovered.document["status"]) == (5, "locked")
-    running.communicate(timeout=30)
-    assert running.returncode == 0
 
 
 # -- a lock that a person took ------------------------------------------------------------------------------
@@ -146,13 +125,12 @@ def test_a_lock_taken_on_purpose_keeps_everybody_out(two_flows: Workspace) -> No
     """Until it is given back; nobody waits for it, as nobody knows how long."""
     taken = two_flows.run("lock", "take", "--reason", "release day", "-ojson")
     assert (taken.status, taken.document["lock"]["reason"]) == (0, "release day")
-    began = time.monotonic()
-    for command in (["deploy", "--wait", "60"], ["clean", "--yes"], ["lock", "take", "-m", "me too"]):
+    # An hour is longer than the test lets a command run.
+    for command in (["deploy", "--wait", "3600"], ["clean", "--yes"], ["lock", "take", "-m", "me too"]):
         refused = two_flows.run(*command, "-ojson")
         assert (refused.status, refused.document["status"], refused.codes) == (5, "locked", ["LOCK_HELD"])
         assert "release day" in refused.document["errors"][0]["message"]
         assert "lock release" in refused.document["errors"][0]["remediation"][0]
-    assert time.monotonic() - began < 50, "it waited for a person"
     assert two_flows.run("lock", "show", "-ojson").document["lock"]["manual"] is True
     assert two_flows.run("plan").status == 0
     assert two_flows.run("lock", "release", "-ojson").document["released"] is True
@@ -165,13 +143,9 @@ def test_the_lock_of_a_running_deployment_is_not_released_by_accident(
     two_flows: Workspace, proxy: RecordingProxy
 ) -> None:
     """Only by force."""
-    proxy.faults.append(Fault("POST", CREATE, delay_seconds=3, times=1))
-    running = two_flows.start("deploy")
-    wait_for(lambda: any(seen.path == "/api/flows/" for seen in proxy.seen))
-    assert two_flows.run("lock", "release").status == 5
-    assert two_flows.run("lock", "show", "-ojson").document["lock"]["manual"] is False
-    running.communicate(timeout=30)
-    assert running.returncode == 0
+    with at_work(two_flows, proxy):
+        assert two_flows.run("lock", "release").status == 5
+        assert two_flows.run("lock", "show", "-ojson").document["lock"]["manual"] is False
 
 
 # -- a world that moves meanwhile ---------------------------------------------------------------------------
@@ -219,8 +193,8 @@ def test_a_server_that_comes_back_in_time_is_waited_for(two_flows: Workspace, pr
 
     proxy.faults.append(Fault("POST", CREATE, drop_after=True, after=1, then=go_away))
     running = two_flows.start("deploy")
-    wait_for(come_back, 60)
-    _, errors = running.communicate(timeout=60)
+    wait_for(come_back)
+    _, errors = running.communicate(timeout=COMMAND_SECONDS)
     assert running.returncode == 1, errors
     assert "waiting for it" in errors
     assert two_flows.stored() == {}
@@ -239,9 +213,9 @@ def test_ctrl_c_while_waiting_leaves_the_rest_to_the_next(
 
     proxy.faults.append(Fault("POST", CREATE, drop_after=True, after=1, then=go_away))
     running = two_flows.start("deploy", "-ojson")
-    wait_for(lambda: any(seen.path == "/api/health" for seen in proxy.seen), 60)
+    wait_for(lambda: any(seen.path == "/api/health" for seen in proxy.seen))
     running.send_signal(signal.SIGINT)
-    output, errors = running.communicate(timeout=30)
+    output, errors = running.communicate(timeout=COMMAND_SECONDS)
     assert running.returncode == 4, errors
     assert '"rollback_incomplete"' in output
     proxy.forget()

@@ -20,6 +20,7 @@ from tests.deploy.world import (
 )
 from tests.prefect_servers import PrefectProcess
 from tests.recording_proxy import Fault, recording_proxy
+from tests.repositories import COMMAND_SECONDS, Finished
 
 pytestmark = pytest.mark.server
 
@@ -65,6 +66,7 @@ def test_a_server_that_is_back_soon_is_waited_for(
 ) -> None:
     """Deployed, or rolled back: never half done."""
     before = picture(workspace)
+    workspace.patience_seconds = 120
     declare_after(workspace)
 
     def restart() -> None:
@@ -72,8 +74,10 @@ def test_a_server_that_is_back_soon_is_waited_for(
         own_server.start()
 
     strike(workspace, method, path, restart)
-    finished = workspace.run(*DEPLOY)
+    running = workspace.start(*DEPLOY)
+    output, errors = running.communicate(timeout=2 * COMMAND_SECONDS)
     own_server.wait_until_healthy()
+    finished = Finished(running.returncode, output, errors)
     well_told(finished)
     ended = (finished.status, finished.document["status"])
     assert ended in [(0, "deployed"), (1, "rolled_back")], finished.output

@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.deploy.conftest import Workspace
@@ -42,17 +42,22 @@ DEPLOYMENT = "^/api/deployments/[0-9a-f-]{36}$"
 DELETED = ("gone", "gone-timed")
 """Whatever brings these back gives them another id."""
 
+PAUSED = ("fields", "gone")
+"""No configuration says so: it is for a person to pause a deployment, and to find it paused."""
+
 _FILLED_IN = {"created", "updated", "last_polled", "status", "created_by", "updated_by", "version_id"}
 """What says when the server wrote, not what."""
 
 
 def deploy_before(workspace: Workspace) -> None:
-    """A repository with four deployments, on the server."""
+    """A repository with four deployments, on the server, two of which somebody has paused there."""
     for flow in ("fields", "times", *DELETED):
         workspace.write_flow(flow)
     workspace.configure(BEFORE)
     finished = workspace.run(*DEPLOY)
     assert finished.status == 0, finished.output + finished.errors
+    for flow in PAUSED:
+        workspace.ask("PATCH", f"/deployments/{workspace.stored_one(flow)['id']}", {"paused": True})
 
 
 def declare_after(workspace: Workspace, environment: str = "") -> None:
@@ -131,21 +136,36 @@ def _schedules(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def killed_at(workspace: Workspace, fault: Fault, *arguments: str) -> None:
-    """Runs the command and kills it at the request that the fault names, which the server may handle."""
-    assert workspace.proxy is not None
-    workspace.proxy.forget()
+    """Runs the command and kills it at the request that the fault names, which the server may handle, once
+    those of its kind before it are done with."""
+    proxy = workspace.proxy
+    assert proxy is not None
+    proxy.forget()
     running: list[subprocess.Popen[str]] = []
-    fault.then = lambda: running[0].kill()
-    workspace.proxy.faults.append(fault)
+
+    def done_with() -> int:
+        return sum(fault.matches(seen.method, seen.path) for seen in proxy.seen)
+
+    def kill() -> None:
+        wait_for(lambda: done_with() >= fault.after)
+        running[0].kill()
+
+    fault.then = kill
+    proxy.faults.append(fault)
     running.append(workspace.start(*arguments))
     running[0].communicate(timeout=COMMAND_SECONDS)
     assert running[0].returncode == -signal.SIGKILL
     # The server handles what was sent, whoever is dead by then.
+    wait_for(lambda: proxy.in_flight == 0)
+    proxy.forget()
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    """Until it happened, or the test fails."""
     deadline = time.monotonic() + COMMAND_SECONDS
-    while not any(fault.matches(seen.method, seen.path) for seen in workspace.proxy.seen):
-        assert time.monotonic() < deadline, "the request did not end"
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
-    workspace.proxy.forget()
 
 
 def at_the_first_deletion() -> Fault:

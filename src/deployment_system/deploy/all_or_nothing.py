@@ -75,7 +75,7 @@ def run_transaction(
         unforeseen = _unforeseen(error)
         errors = [unforeseen, *_rolled_back(manager, plan, ledger, plan_id, unforeseen, progress)]
         status = Status.ROLLED_BACK
-    if len(errors) > 1:
+    if any(error.error_code == ErrorCodes.DEPLOYMENT_ROLLBACK_FAILED for error in errors):
         status = Status.ROLLBACK_INCOMPLETE
     return DeployResult(
         status,
@@ -98,11 +98,19 @@ def _rolled_back(
     error: DeploymentSystemError,
     progress: Progress,
 ) -> Sequence[DeploymentSystemError]:
-    """Puts everything back and notes what became of each change; what could not be put back, as errors."""
+    """Puts everything back and notes what became of each change; what could not be put back, as errors of
+    which one has the code DEPLOYMENT_ROLLBACK_FAILED."""
     progress("roll back", 0, None, "")
     try:
         complete = manager.execute_rollback(plan_id, error=error)
     except DeploymentSystemError as failure:
+        if failure.context.extra.get("undone") == OperationStatus.ROLLED_BACK:
+            # The store has no room for the note, and so knows less than we do: whoever rolls the plan back
+            # later finds everything as it was.
+            for change in plan.effective:
+                if ledger.of(change) is not Outcome.NOT_STARTED:
+                    ledger.record(change, Outcome.ROLLED_BACK)
+            return [] if failure.error_code == error.error_code else [failure]
         left = [failure, still_open(manager.rollback_plans[plan_id])]
     except (KeyboardInterrupt, SystemExit):
         # A second Ctrl-C: the rest is left to the next deployment, or to `recovery execute`.
