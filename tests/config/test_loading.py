@@ -36,6 +36,10 @@ environments:
     job_variables: {}
     resource_limits: {memory: 512Mi, cpu: 0.5}
     docker_registry: null
+    docker_host: "unix:///run/docker.sock"
+    image:
+      {base: "python:3.12", context: ., build_args: {A: b}, secrets: {token: {env: TOKEN}}, network: host}
+    outage_patience_seconds: 5
     image_pull_policy: IfNotPresent
     networks: []
     volumes: []
@@ -96,9 +100,18 @@ def test_the_documented_file_loads_to_what_it_says(tmp_path: Path) -> None:
                 "default_tags": ("env:development",),
                 "job_variables": {},
                 "resource_limits": {"memory": "512Mi", "cpu": 0.5},
+                "docker_host": "unix:///run/docker.sock",
+                "image": {
+                    "base": "python:3.12",
+                    "context": ".",
+                    "build_args": {"A": "b"},
+                    "secrets": {"token": {"env": "TOKEN"}},
+                    "network": "host",
+                },
                 "image_pull_policy": "IfNotPresent",
                 "networks": (),
                 "volumes": (),
+                "outage_patience_seconds": 5.0,
                 "source": {"local": True},
             },
             "staging": {
@@ -141,6 +154,7 @@ def test_the_documented_file_loads_to_what_it_says(tmp_path: Path) -> None:
     assert loaded.configuration.environments["staging"].source.ref == "main"
 
 
+IMAGE_DEFAULTS: dict[str, object] = {"build_args": {}, "secrets": {}}
 DEFAULTS = {
     "request_timeout_seconds": 30.0,
     "protected": False,
@@ -149,9 +163,11 @@ DEFAULTS = {
     "default_tags": (),
     "job_variables": {},
     "resource_limits": {},
+    "image": IMAGE_DEFAULTS,
     "image_pull_policy": "IfNotPresent",
     "networks": (),
     "volumes": (),
+    "outage_patience_seconds": 60.0,
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deployment_system.config import configuration_schema, initial_configuration, load_configuration
-from deployment_system.config.models import Configuration, Environment, FlowRule
+from deployment_system.config.models import Configuration, Environment, FlowRule, ImageSettings
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs" / "deployment-config.schema.json"
 
@@ -82,6 +82,6 @@ def test_what_stands_in_comments_there_is_right_too(tmp_path: Path) -> None:
 def test_the_first_configuration_names_every_setting() -> None:
     """In force or in a comment."""
     text = initial_configuration("x")
-    for model in (Configuration, Environment, FlowRule):
+    for model in (Configuration, Environment, FlowRule, ImageSettings):
         for name in model.model_fields:
             assert re.search(rf"\b{name}:", text), name

@@ -34,6 +34,7 @@ environments:
     prefect_api_url: "${PREFECT_API_URL:-http://127.0.0.1:4200/api}"
     prefect_api_key: "${PREFECT_API_KEY:-}"
     request_timeout_seconds: 30 # how long the server may take for one answer
+    outage_patience_seconds: 60 # how long a rollback waits for a server that went away in the middle
     protected: false # true: every change asks, and --yes must be given together with --env
     work_pools: {python: default-pool, docker: docker-pool}
     default_parameters: {} # given to the flows that have such a parameter
@@ -49,9 +50,18 @@ environments:
   #   work_pools: {python: production-pool}
   #   default_tags: [env:production]
   #   source: {git: {url: "https://git.example.com/team/flows.git", ref: main}} # the worker clones it
-  #   resource_limits: {memory: 512Mi, cpu: 0.5} # of containers, as are the next five
-  #   docker_registry: registry.example.com/team
-  #   image_pull_policy: IfNotPresent # or Always, or Never
+  #   docker_registry: registry.example.com/team # images are pushed to it; this and the rest is of containers
+  #   docker_host: unix:///var/run/docker.sock # the engine that builds; default: DOCKER_HOST, else this
+  #   image: # docs/containers.md says more
+  #     base: python:3.12-slim # what generated Dockerfiles start from; default: Prefect's own image
+  #     context: . # the folder that is sent to the engine
+  #     target: runtime # stage to build; default: the last one
+  #     platform: linux/amd64 # default: the engine's
+  #     build_args: {CHANNEL: stable} # values of ARG; no place for secrets
+  #     secrets: {index-token: {env: INDEX_TOKEN}} # or {file: PATH}; needs BuildKit
+  #     network: host # of the commands while building; default: the engine's
+  #   image_pull_policy: IfNotPresent # the default; or Always, or Never
+  #   resource_limits: {memory: 512Mi, cpu: 0.5}
   #   networks: []
   #   volumes: []
 
@@ -70,7 +80,8 @@ flows:
   #   concurrency_limit: 1
   #   work_pool: another-pool # default: the environment's
   #   job_variables: {}
-  #   dockerfile: Dockerfile
+  #   dockerfile: Dockerfile # default: the nearest above the flow's file
+  #   image: {target: load} # over the environment's, key by key
   #   deployment_name: "{flow}-{type}-{environment}" # the default
   #   overrides: # any of these keys again, by environment
   #     production: {parameters: {limit: 5000}}
