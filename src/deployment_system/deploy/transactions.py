@@ -173,7 +173,11 @@ def remember_failure(
     refused = error.error_code in _REFUSALS and error.context.extra.get("status") in _CLIENT_ERRORS
     if refused or error.error_code == ErrorCodes.DEPLOYMENT_VERIFICATION_FAILED:
         note = {"fingerprint": fingerprint(changes), "message": error.message, "plan_id": plan_id}
-        manager.store.notes.put(scope_of(project), REFUSED, note)
+        try:
+            manager.store.notes.put(scope_of(project), REFUSED, note)
+        except DeploymentSystemError as failure:
+            # What came of the deployment must not be lost over a note: the same content is tried once more.
+            _log.warning("that this content failed could not be noted: %s", failure.message)
 
 
 def forgotten_failure(project: Project) -> Note:
