@@ -37,7 +37,7 @@ environments:
     resource_limits: {memory: 512Mi, cpu: 0.5}
     docker_registry: null
     docker_host: "unix:///run/docker.sock"
-    image: {base: "python:3.12", context: ., build_args: {A: b}, secrets: {token: {env: TOKEN}}, network: host}
+    image: {base: "python:3.12", context: ., build_args: {A: b}, secrets: {token: {env: T}}, network: host}
     outage_patience_seconds: 5
     image_pull_policy: IfNotPresent
     networks: []
@@ -104,7 +104,7 @@ def test_the_documented_file_loads_to_what_it_says(tmp_path: Path) -> None:
                     "base": "python:3.12",
                     "context": ".",
                     "build_args": {"A": "b"},
-                    "secrets": {"token": {"env": "TOKEN"}},
+                    "secrets": {"token": {"env": "T"}},
                     "network": "host",
                 },
                 "image_pull_policy": "IfNotPresent",
