@@ -1,6 +1,6 @@
 """What is deployed: its drift from the source, its schedules, its health, and where to see it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +9,15 @@ from deployment_system.deploy.deployments import ActualDeployment, DesiredDeploy
 from deployment_system.deploy.links import ui_url
 from deployment_system.deploy.memory import read_memory
 from deployment_system.deploy.plan import Action, plan_deployment
-from deployment_system.deploy.planning import observe, owned_by
+from deployment_system.deploy.planning import Observed, observe, owned_by
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.schedules import comparable
-from deployment_system.error_handling import DeploymentSystemError
+from deployment_system.error_handling import DeploymentSystemError, DockerError
 
 READY = "READY"
+IMAGE_ABSENT = "its image is not there"
+IMAGE_UNKNOWN = "its image cannot be looked for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +92,17 @@ def read_status(
         names = sorted({item.flow_name for item in assessment.desired})
         observed = observe(server, names, project.owner, progress)
     memory = read_memory(project)
+    desired, remarks, trouble = _with_images(project, assessment.desired, observed)
     rows = []
-    for item in assessment.desired:
+    for item in desired:
         actual = observed.deployments.get(item.key)
         change = plan_deployment(item, actual, project.owner, memory)
-        in_sync = change.action is Action.UNCHANGED
-        rows.append(_row(project, item, actual, in_sync, tuple(change.fields) if actual else ()))
+        remark = remarks.get(item.key)
+        differs = tuple(change.fields) if actual else ()
+        if remark == IMAGE_UNKNOWN or (remark is not None and change.action is Action.UNCHANGED):
+            differs = (remark,)
+        in_sync = change.action is Action.UNCHANGED and remark is None
+        rows.append(_row(project, item, actual, in_sync, differs if actual else ()))
     declared = {item.key for item in assessment.desired}
     rows.extend(
         _leftover(project, actual, assessment)
@@ -107,8 +114,29 @@ def read_status(
         project.server.url,
         tuple(sorted(rows, key=lambda row: (row.flow, row.name))),
         assessment.errors,
-        assessment.warnings,
+        (*assessment.warnings, *trouble),
     )
+
+
+def _with_images(
+    project: Project, desired: Sequence[DesiredDeployment], observed: Observed
+) -> tuple[list[DesiredDeployment], dict[tuple[str, str], str], list[DeploymentSystemError]]:
+    """The deployments with what their work pools are told of their images, what is to be said of images that
+    are not there, and why engine or registry could not be asked."""
+    pools = observed.work_pools
+    in_containers = [item for item in desired if item.image and item.fields["work_pool_name"] in pools]
+    if not in_containers:
+        return list(desired), {}, []
+    from deployment_system.deploy.container_planning import with_images
+
+    try:
+        completed, images = with_images(project, in_containers, pools)
+    except DockerError as error:
+        return list(desired), {item.key: IMAGE_UNKNOWN for item in in_containers}, [error]
+    absent = {change.name for change in images if change.action is Action.CREATE}
+    remarks = {item.key: IMAGE_ABSENT for item in completed if item.image and item.image.name in absent}
+    by_key = {item.key: item for item in completed}
+    return [by_key.get(item.key, item) for item in desired], remarks, []
 
 
 def _row(
