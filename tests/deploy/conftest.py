@@ -1,5 +1,8 @@
 """Repositories whose deployments no other test touches, on the real server."""
 
+import os
+import random
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -148,3 +151,28 @@ def proxy(workspace: Workspace) -> RecordingProxy:
     """The way to the server."""
     assert workspace.proxy is not None
     return workspace.proxy
+
+
+SAMPLED = {
+    "test_disasters.py": 7,
+    "test_state_disasters.py": 5,
+    "test_server_killed.py": 1,
+    "test_state_in_postgresql.py": 4,
+}
+"""How many tests of a file a CI run takes: each of them takes many seconds, and all together ten minutes."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In CI, another sample of the long ones each time; elsewhere, and with CRASH_SWEEP=all, every one."""
+    if not os.environ.get("CI") or os.environ.get("CRASH_SWEEP") == "all":
+        return
+    seed = int(os.environ.get("CRASH_SWEEP_SEED") or random.randrange(1_000_000))  # noqa: S311 - no secret
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    left_out: set[pytest.Item] = set()
+    for file, number in SAMPLED.items():
+        of_file = [item for item in items if item.path.name == file]
+        left_out.update(chance.sample(of_file, max(0, len(of_file) - number)))
+    if left_out:
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
+        sys.stderr.write(f"{len(left_out)} long tests left out of this run, CRASH_SWEEP_SEED={seed}\n")
