@@ -8,7 +8,7 @@ from deployment_system.deploy.assess import Assessment, Options, assess
 from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment
 from deployment_system.deploy.links import ui_url
 from deployment_system.deploy.memory import read_memory
-from deployment_system.deploy.plan import Action, plan_deployment
+from deployment_system.deploy.plan import plan_deployment
 from deployment_system.deploy.planning import observe, owned_by
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
@@ -94,8 +94,10 @@ def read_status(
     for item in assessment.desired:
         actual = observed.deployments.get(item.key)
         change = plan_deployment(item, actual, project.owner, memory)
-        in_sync = change.action is Action.UNCHANGED
-        rows.append(_row(project, item, actual, in_sync, tuple(change.fields) if actual else ()))
+        # What the steps of a prefect.yaml give is known only when they have run.
+        differs = tuple(name for name in change.fields if name not in item.fields_from_steps)
+        in_sync = actual is not None and not differs
+        rows.append(_row(project, item, actual, in_sync, differs))
     declared = {item.key for item in assessment.desired}
     rows.extend(
         _leftover(project, actual, assessment)
