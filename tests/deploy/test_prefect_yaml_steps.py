@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent, indent
+from typing import Any
 
 import httpx
 import pytest
@@ -208,12 +209,18 @@ def test_what_steps_give_is_no_drift(repository: Workspace) -> None:
     """`status` runs no step, and so cannot know what they would give."""
     declare(repository, shell(noted("staging")), STAGE)
     assert repository.deploy().status == 0
-    (row,) = repository.run("status", "-ojson").document["deployments"]
+    row = status_row(repository)
     assert (row["in_sync"], row["differs"]) == (True, [])
     stored = repository.stored()[repository.name("load")]
     repository.ask("PATCH", f"/deployments/{stored['id']}", {"description": "by hand"})
-    (row,) = repository.run("status", "-ojson").document["deployments"]
+    row = status_row(repository)
     assert (row["in_sync"], row["differs"]) == (False, ["description"])
+
+
+def status_row(repository: Workspace) -> dict[str, Any]:
+    """What `status` says of the deployment. Other tests' folders, and so projects, are called the same."""
+    rows = repository.run("status", "-ojson").document["deployments"]
+    return next(row for row in rows if row["name"] == repository.name("load"))
 
 
 def test_ctrl_c_ends_a_step_and_nothing_is_deployed(repository: Workspace) -> None:
