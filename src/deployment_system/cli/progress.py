@@ -16,6 +16,7 @@ PHASES = {
     "discover": "looking for flows",
     "schemas": "reading parameters",
     "observe": "asking the server",
+    "steps": "running the steps of prefect.yaml",
     "build": "building images",
     "preflight": "importing flows in their images",
     "apply": "writing deployments",

@@ -33,14 +33,14 @@ def run_transaction(
     plan: Plan,
     began: float,
     notes: Sequence[Note] = (),
-    make_images: Callable[[], Plan] | None = None,
+    prepare: Callable[[], tuple[Plan, Sequence[Note]]] | None = None,
     finish: Callable[[], None] | None = None,
 ) -> DeployResult:
     """Makes the plan's changes and commits, the notes with them, or puts back what was changed. Raises
     nothing but what the store does before anything was begun: how it ended stands in the result.
 
-    `make_images` makes the images that the plan needs, and gives the plan that knows them; `finish` is the
-    last thing before the commit.
+    `prepare` runs steps and makes the images that the plan needs, and gives the plan that knows what came of
+    them, with the notes on it; `finish` is the last thing before the commit.
     """
     ledger, progress = applier.ledger, applier.progress
     errors: list[DeploymentSystemError] = []
@@ -51,8 +51,8 @@ def run_transaction(
     )
     as_planned = plan.effective
     try:
-        if make_images is not None:
-            plan = make_images()
+        if prepare is not None:
+            plan, notes = prepare()
         applier.apply(plan.effective)
         if finish is not None:
             finish()
@@ -61,7 +61,8 @@ def run_transaction(
         status = Status.DEPLOYED
     except DeploymentSystemError as error:
         errors = [error, *_rolled_back(manager, plan, ledger, plan_id, error, progress)]
-        remember_failure(project, manager, as_planned, plan_id, error)
+        if not plan.steps:  # a step may give something else the next time: the plan does not say what
+            remember_failure(project, manager, as_planned, plan_id, error)
         status = Status.ROLLED_BACK
     except (KeyboardInterrupt, SystemExit) as end:
         interrupted_with = end.code if isinstance(end, SystemExit) and isinstance(end.code, int) else None

@@ -36,7 +36,14 @@ from deployment_system.deploy.transactions import (
     settle,
     transactions,
 )
-from deployment_system.error_handling import DeploymentError, ErrorCodes, ErrorContext, RollbackManager
+from deployment_system.error_handling import (
+    DeploymentError,
+    DeploymentSystemError,
+    ErrorCodes,
+    ErrorContext,
+    RollbackManager,
+)
+from deployment_system.error_handling.store import Note
 
 FRESH_SECONDS = 2.0
 """A plan that is older when it is begun, because somebody thought about it, is made once more: what others
@@ -88,15 +95,14 @@ def deploy(
     with project.connect() as server, _transactions(project, options, progress) as (manager, left):
         planning = partial(
             make_plan,
-            project,
-            server,
-            selection,
+            server=server,
+            selection=selection,
             options=options.assessment,
             force=options.force,
             progress=progress,
             store=None if manager is None else manager.store,
         )
-        planned, planned_at = planning(), time.monotonic()
+        planned, planned_at = planning(project), time.monotonic()
         plan = replace(planned.plan, warnings=(*planned.plan.warnings, *left))
         if saved is not None and options.plan_file is not None:
             check_still_true(options.plan_file, saved, plan, selection, project.owner.project)
@@ -117,8 +123,7 @@ def deploy(
             refuse_known_failure(project, manager, plan.effective)
         began += _confirmed(project, plan, confirm)
         if time.monotonic() - planned_at > FRESH_SECONDS:
-            planned = _planned_anew(plan, planning)
-            plan = replace(plan, changes=planned.plan.changes, images=planned.plan.images)
+            planned, plan = _planned_anew(project, plan, planning)
         applier = Applier(
             server,
             project.owner,
@@ -129,38 +134,59 @@ def deploy(
             dict(planned.observed.flow_ids),
         )
         declared = note_of(project, planned.desired, planned.memory)
-        make_images = None
-        if plan.effective_images or (options.preflight and plan.images):
-            make_images = partial(_make_images, project, manager, planned, plan, planning, options, progress)
-        return run_transaction(project, applier, manager, plan, began, [declared], make_images)
+        prepare = None
+        if plan.steps or plan.effective_images or (options.preflight and plan.images):
+            prepare = partial(_prepare, project, manager, planned, plan, planning, options, progress)
+        return run_transaction(project, applier, manager, plan, began, [declared], prepare)
 
 
-def _planned_anew(plan: Plan, planning: Callable[[], Planned]) -> Planned:
-    """Another look at the world. Raises PLAN_OUTDATED where it has changed."""
-    anew = planning()
+def _planned_anew(
+    project: Project, plan: Plan, planning: Callable[[Project], Planned]
+) -> tuple[Planned, Plan]:
+    """Another look at the world, and the plan after it. Raises PLAN_OUTDATED where the world has changed, and
+    what is wrong with a deployment now that its steps have run."""
+    known = {item.error.fingerprint for item in plan.skipped}
+    try:
+        anew = planning(project)
+        errors: Sequence[DeploymentSystemError] = [item.error for item in anew.plan.skipped]
+    except ProblemsFound as found:
+        errors = found.errors
+    for error in errors:
+        if error.fingerprint not in known:
+            raise error
     check_same(plan, anew.plan)
-    return anew
+    return anew, replace(plan, changes=anew.plan.changes, images=anew.plan.images)
 
 
-def _make_images(
+def _prepare(
     project: Project,
     manager: RollbackManager,
     planned: Planned,
     plan: Plan,
-    planning: Callable[[], Planned],
+    planning: Callable[[Project], Planned],
     options: DeployOptions,
     progress: Progress,
-) -> Plan:
-    """Builds and pushes what the plan needs; the plan that knows under which digests."""
-    from deployment_system.deploy.image_making import ImageMaker
+) -> tuple[Plan, Sequence[Note]]:
+    """Runs the steps, then builds and pushes what the plan needs: the plan that knows what they gave, and
+    under which digests, and what is to be remembered of it."""
+    if plan.steps:
+        from deployment_system.deploy.step_running import run_steps
 
-    with ImageDoors(project) as doors:
-        maker = ImageMaker(project, doors, manager, progress, options.on_build_line)
-        maker.make(plan.images)
-        if options.preflight:
-            maker.check(planned.desired)
-    anew = _planned_anew(plan, planning)
-    return replace(plan, changes=anew.plan.changes)
+        waiting = [item.prefect for item in planned.desired if item.prefect is not None and item.steps]
+        project = run_steps(project, waiting, manager, progress=progress, on_line=options.on_build_line)
+        planned, plan = _planned_anew(project, plan, planning)
+    if plan.effective_images or (options.preflight and plan.images):
+        from deployment_system.deploy.image_making import ImageMaker
+
+        with ImageDoors(project) as doors:
+            maker = ImageMaker(project, doors, manager, progress, options.on_build_line)
+            maker.make(plan.images)
+            if options.preflight:
+                maker.check(planned.desired)
+        images = plan.images
+        planned, plan = _planned_anew(project, plan, planning)
+        plan = replace(plan, images=images)
+    return plan, [note_of(project, planned.desired, planned.memory)]
 
 
 def clean(
