@@ -42,9 +42,13 @@ KINDS: dict[str, dict[str, Any]] = {
     "reset": {"drop_before": True},
     "lost after being handled": {"drop_after": True},
     "hung": {"delay_seconds": TIMEOUT_SECONDS + 0.5, "drop_before": True},
+    "late": {"delay_seconds": TIMEOUT_SECONDS + 0.5},
 }
-PASSING = ("503", "429", "reset", "lost after being handled", "hung")
+PASSING = ("503", "429", "reset", "lost after being handled", "hung", "late")
 """Where it helps to ask again."""
+TIMING_OUT = ("hung", "late")
+LATE_PATIENCE_SECONDS = 5.0
+"""For what is handled after the client gave up."""
 WRITES = 12
 AS_BEFORE = ("1 rolled_back", "4 rollback_incomplete")
 """How a deployment ends after which, or after whose recovery, the server is as it was."""
@@ -127,7 +131,7 @@ def run_all(sweep: Sweep, extent: str, in_sample: int) -> None:
     another: a server on SQLite bears one writer, and answers 503 to others by itself."""
     every = [Case(write, kind, extent) for kind in KINDS for write in sweep.writes]
     # Attempts that all have to time out take a minute: a sample has such a case only where one attempt does.
-    quick = [case for case in every if case.kind != "hung" or extent == "once"]
+    quick = [case for case in every if case.kind not in TIMING_OUT or extent == "once"]
     chosen = every if SWEEP_ALL else random.Random(SEED).sample(quick, in_sample)  # noqa: S311 - no secret
     began = time.monotonic()
     wrong = run_row(sweep, chosen)
@@ -157,7 +161,9 @@ def run_row(sweep: Sweep, cases: Sequence[Case]) -> list[str]:
 def judge(sweep: Sweep, workspace: Workspace, case: Case) -> str:
     """Deploys with the fault, and sees that the server is as it was, as declared, or recovered to be."""
     before = picture(workspace)
-    declare_after(workspace, f"request_timeout_seconds: {TIMEOUT_SECONDS if case.kind == 'hung' else 30}")
+    workspace.patience_seconds = LATE_PATIENCE_SECONDS if case.kind == "late" else 0.5
+    timeout = TIMEOUT_SECONDS if case.kind in TIMING_OUT else 30
+    declare_after(workspace, f"request_timeout_seconds: {timeout}")
     inject(workspace, case)
     assert workspace.proxy is not None
     # Without --force: no fault here is one of the content, so none may be held against it.

@@ -25,6 +25,7 @@ PHASES = {
     "delete": "deleting",
     "remove images": "removing images",
     "roll back": "putting back what was changed",
+    "wait for late writes": "some answers were lost: waiting for what the server may still do, to look again",
     "wait for the server": "the server is away: waiting for it, to put back what was changed",
 }
 

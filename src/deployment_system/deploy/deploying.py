@@ -1,7 +1,7 @@
 """`deploy` and `clean`: plan, ask, apply, and say what came of it."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,6 +14,7 @@ from deployment_system.deploy.assess import Options
 from deployment_system.deploy.image_doors import ImageDoors
 from deployment_system.deploy.memory import note_of
 from deployment_system.deploy.pace import DEFAULT_CEILING
+from deployment_system.deploy.patience import LateWrites
 from deployment_system.deploy.plan import Action, Change, Plan, plan_deletion
 from deployment_system.deploy.planning import (
     Planned,
@@ -124,15 +125,7 @@ def deploy(
         began += _confirmed(project, plan, confirm)
         if time.monotonic() - planned_at > FRESH_SECONDS:
             planned, plan = _planned_anew(project, plan, planning)
-        applier = Applier(
-            server,
-            project.owner,
-            Ledger(),
-            options.ceiling,
-            manager,
-            progress,
-            dict(planned.observed.flow_ids),
-        )
+        applier = _applier(project, server, options, manager, progress, planned.observed.flow_ids)
         declared = note_of(project, planned.desired, planned.memory)
         prepare = None
         if plan.steps or plan.effective_images or (options.preflight and plan.images):
@@ -214,9 +207,23 @@ def clean(
             anew = _plan_cleaning(project, server, selection, force=options.force, progress=progress)
             check_same(plan, anew)
             plan = replace(plan, changes=anew.changes)
-        applier = Applier(server, project.owner, Ledger(), options.ceiling, manager, progress)
+        applier = _applier(project, server, options, manager, progress)
         finish = partial(_remove_images, project, manager, progress) if options.images else None
         return run_transaction(project, applier, manager, plan, began, finish=finish)
+
+
+def _applier(
+    project: Project,
+    server: PrefectServer,
+    options: DeployOptions,
+    manager: RollbackManager,
+    progress: Progress,
+    flow_ids: Mapping[str, str] | None = None,
+) -> Applier:
+    late = LateWrites(server, project.environment.outage_patience_seconds, progress)
+    return Applier(
+        server, project.owner, Ledger(), options.ceiling, manager, late, progress, dict(flow_ids or {})
+    )
 
 
 def _remove_images(project: Project, manager: RollbackManager, progress: Progress) -> None:
