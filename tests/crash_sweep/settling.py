@@ -64,6 +64,10 @@ DEPLOYED = (
     Allowance(("flow *-fresh",), ("id", *_WHEN), "The new flow."),
     Allowance(("work queue *-new",), ("id", *_WHEN), "A new work queue."),
     Allowance(("work queue *-moved",), ("id", *_WHEN), "A new work queue."),
+    Allowance(
+        ("image *", "pushed *"), ("id", "digest"), "An image tells when it was built, and so has another id."
+    ),
+    Allowance(("deployment *-docker-*",), ("job_variables.image",), "Which is pinned by its digest."),
 )
 
 

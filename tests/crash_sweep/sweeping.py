@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.crash_sweep.killing import KILLED, AtRequest, Point, Survey, survey
-from tests.crash_sweep.scenario import DELETED, DEPLOY, Scenario
+from tests.crash_sweep.scenario import DEPLOY, Scenario
 from tests.crash_sweep.server_picture import Picture
 from tests.crash_sweep.settling import RECOVER, Settling
 from tests.repositories import Finished
@@ -58,6 +58,7 @@ class Sweep:
         it did. Raises AssertionError with what was not put back."""
         began, points = time.monotonic(), 0
         faults: list[str] = []
+        number = -(-number // self.scenario.cost)
         expected = len(sampled) if SWEEP_ALL else number
         wanted = series if SWEEP_ALL else [[point] for point in self.chance.sample(sampled, number)]
         for point, finished, found in self._deaths(wanted, run):
@@ -87,7 +88,9 @@ class Sweep:
 
     def leave_everything_changed(self) -> None:
         """A deployment that died when its last deletion was handled: only the commit is missing."""
-        last = AtRequest(DELETED, handled=True, method="DELETE", path="^/api/deployments/[^/]+$")
+        last = AtRequest(
+            self.scenario.deletions, handled=True, method="DELETE", path="^/api/deployments/[^/]+$"
+        )
         died = self.deploy_to(last)
         assert died.status == KILLED, died.output + died.errors
 

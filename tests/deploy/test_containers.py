@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import httpx
 import pytest
 
-from deployment_system.builders.engine import DockerEngine, Image
-from deployment_system.builders.image_names import CONTENT_LABEL
+from deployment_system.builders.engine import DockerEngine
 from tests.deploy.conftest import Workspace
+from tests.deploy.docker_world import DOCKER_TEMPLATE, Images, registry_tags
 from tests.docker_engine import BUSYBOX, PrivateEngine, Registry
 from tests.recording_proxy import Fault, RecordingProxy
 
@@ -18,48 +17,10 @@ DOCKER_POOL = "test-docker-pool"
 DOCKERFILE = f"FROM {BUSYBOX}\nWORKDIR /app\nCOPY flows flows\nRUN echo built > /made\n"
 
 
-@dataclass(frozen=True)
-class Images:
-    """What the engine has of one repository: names with ids, without those that keep old images."""
-
-    engine: DockerEngine
-    prefix: str
-
-    def names(self) -> dict[str, str]:
-        """Every name with the id of its image."""
-        return {tag: image.id for image in self.all() for tag in image.tags if self.prefix in tag}
-
-    def all(self) -> list[Image]:
-        """Every image of the engine."""
-        return self.engine.images()
-
-    def everything(self) -> tuple[dict[str, str], set[str], set[str]]:
-        """Names, images and containers of the whole engine, but for those that only keep an old image, and
-        the layers of builds: they are the engine's cache, which a failed build leaves for the next try."""
-        names = {tag: image.id for image in self.all() for tag in image.tags}
-        own = {name: image for name, image in names.items() if not name.startswith("deployment-system-kept")}
-        ids = {image.id for image in self.all() if image.tags or CONTENT_LABEL in image.labels}
-        containers = self.engine.call(lambda client: client.containers(all=True))
-        return own, ids, {container["Id"] for container in containers}
-
-
 @pytest.fixture(scope="session")
 def docker_pool(prefect_server: str) -> str:
     """A pool of type docker, from a template with the variables that prefect-docker's has."""
-    variables = {
-        "image": {"type": "string"},
-        "image_pull_policy": {"enum": ["IfNotPresent", "Always", "Never"], "type": "string"},
-        "networks": {"type": "array", "items": {"type": "string"}},
-        "volumes": {"type": "array", "items": {"type": "string"}},
-        "mem_limit": {"type": "string"},
-        "container_create_kwargs": {"type": "object"},
-        "env": {"type": "object", "additionalProperties": {"type": "string"}},
-    }
-    template = {
-        "variables": {"type": "object", "properties": variables},
-        "job_configuration": {name: f"{{{{ {name} }}}}" for name in variables},
-    }
-    body = {"name": DOCKER_POOL, "type": "docker", "base_job_template": template}
+    body = {"name": DOCKER_POOL, "type": "docker", "base_job_template": DOCKER_TEMPLATE}
     answer = httpx.post(f"{prefect_server}/work_pools/", json=body, timeout=60)
     assert answer.status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT)
     return DOCKER_POOL
@@ -235,17 +196,9 @@ def pushing(shop: Workspace, registry: Registry) -> Workspace:
     return shop
 
 
-def tags(registry: Registry, workspace: Workspace) -> dict[str, str]:
-    """The tags of a repository's image in the registry, with their digests."""
-    path = f"team/{workspace.prefix}"
-    listed = httpx.get(f"http://{registry.host}/v2/{path}/tags/list", timeout=10).json().get("tags") or []
-    kind = {"accept": "application/vnd.docker.distribution.manifest.v2+json"}
-    return {
-        tag: httpx.head(
-            f"http://{registry.host}/v2/{path}/manifests/{tag}", headers=kind, timeout=10
-        ).headers["docker-content-digest"]
-        for tag in listed
-    }
+def path_in_registry(workspace: Workspace) -> str:
+    """Where a repository's image is."""
+    return f"team/{workspace.prefix}"
 
 
 def test_a_pushed_image_is_pinned_by_its_digest(
@@ -255,7 +208,7 @@ def test_a_pushed_image_is_pinned_by_its_digest(
     assert pushing.deploy().status == 0
     repository, _, digest = image_of(pushing, "load").partition("@")
     assert repository == f"{registry.host}/team/{pushing.prefix}"
-    assert set(tags(registry, pushing).values()) == {digest}
+    assert set(registry_tags(registry, path_in_registry(pushing)).values()) == {digest}
     assert pushing.deploy().document["status"] == "unchanged"
     for name in images.names():
         images.engine.remove(name)
@@ -267,12 +220,12 @@ def test_a_push_is_taken_back_with_the_rest(
 ) -> None:
     """The registry has what it had: the new tag is gone, the environment's points where it did."""
     assert pushing.deploy().status == 0
-    before = tags(registry, pushing)
+    before = registry_tags(registry, path_in_registry(pushing))
     pushing.write("flows/more.txt", "another content")
     proxy.faults.append(Fault("PATCH", "/deployments/", status=422))
     result = pushing.deploy()
     assert (result.status, result.document["status"]) == (1, "rolled_back"), result.output
-    assert tags(registry, pushing) == before
+    assert registry_tags(registry, path_in_registry(pushing)) == before
 
 
 def test_killed_in_a_build_the_next_one_leaves_nothing(shop: Workspace, images: Images) -> None:
