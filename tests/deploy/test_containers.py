@@ -116,6 +116,34 @@ def test_what_the_environment_says_of_containers_reaches_the_pool(shop: Workspac
     assert of_load["mem_limit"] == "1g"
 
 
+def test_a_kubernetes_pool_is_told_the_image_in_its_own_words(shop: Workspace) -> None:
+    """The template is Prefect's own for Kubernetes. What it has no variable for is not sent, and a value that
+    its schema does not allow is refused before anything is built."""
+    pool = f"{shop.prefix}-kubernetes"
+    known = shop.ask("GET", "/collections/views/aggregate-worker-metadata")
+    template = known["prefect-kubernetes"]["kubernetes"]["default_base_job_configuration"]
+    shop.ask("POST", "/work_pools/", {"name": pool, "type": "kubernetes", "base_job_template": template})
+    file = shop.root / "deployment-config.yaml"
+
+    def declared(job_variables: str) -> None:
+        configured(shop, "networks: [data]", f"job_variables: {job_variables}")
+        file.write_text(file.read_text().replace(DOCKER_POOL, pool))
+
+    declared("{namespace: flows, finished_job_ttl: soon}")
+    refused = shop.deploy()
+    assert (refused.status, set(refused.codes)) == (3, {"JOB_VARIABLES_INVALID"}), refused.output
+    assert "finished_job_ttl" in refused.document["errors"][0]["message"]
+    declared("{namespace: flows, finished_job_ttl: 60}")
+    result = shop.deploy()
+    assert result.status == 0, result.errors
+    stored = shop.stored()[f"{shop.name('load')}-docker-development"]
+    image = stored["job_variables"].pop("image")
+    assert image.startswith(f"{shop.prefix}:")
+    expected = {"image_pull_policy": "Never", "namespace": "flows", "finished_job_ttl": 60}
+    assert stored["job_variables"] == expected
+    assert shop.deploy().document["status"] == "unchanged"
+
+
 def test_a_pool_without_images_is_no_pool_for_containers(shop: Workspace) -> None:
     """Named before anything is built."""
     file = shop.root / "deployment-config.yaml"
