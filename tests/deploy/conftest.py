@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.conftest import POOL
+from tests.deploy.docker_world import DOCKER_POOL, DOCKER_TEMPLATE
 from tests.recording_proxy import RecordingProxy, recording_proxy
 from tests.repositories import Finished, Repository
 
@@ -134,6 +135,15 @@ def make_workspace(prefect_server: str, work_pool: str, tmp_path: Path) -> Calla
         return Workspace(root, prefix=f"t{uuid4().hex[:8]}", server_url=prefect_server)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def docker_pool(prefect_server: str) -> str:
+    """A pool of type docker, from a template with the variables that prefect-docker's has."""
+    body = {"name": DOCKER_POOL, "type": "docker", "base_job_template": DOCKER_TEMPLATE}
+    answer = httpx.post(f"{prefect_server}/work_pools/", json=body, timeout=60)
+    assert answer.status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT)
+    return DOCKER_POOL
 
 
 @pytest.fixture

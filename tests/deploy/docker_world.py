@@ -8,6 +8,8 @@ from deployment_system.builders.engine import DockerEngine, Image
 from deployment_system.builders.image_names import CONTENT_LABEL
 from tests.docker_engine import Registry
 
+DOCKER_POOL = "test-docker-pool"
+
 _VARIABLES = {
     "image": {"type": "string"},
     "image_pull_policy": {"enum": ["IfNotPresent", "Always", "Never"], "type": "string"},

@@ -3,27 +3,16 @@
 import time
 from collections.abc import Callable
 
-import httpx
 import pytest
 
 from deployment_system.builders.engine import DockerEngine
 from tests.deploy.conftest import Workspace
-from tests.deploy.docker_world import DOCKER_TEMPLATE, Images, registry_tags
+from tests.deploy.docker_world import DOCKER_POOL, Images, registry_tags
 from tests.docker_engine import BUSYBOX, PrivateEngine, Registry
 from tests.recording_proxy import Fault, RecordingProxy
 
 CREATE = "^/api/deployments/$"
-DOCKER_POOL = "test-docker-pool"
 DOCKERFILE = f"FROM {BUSYBOX}\nWORKDIR /app\nCOPY flows flows\nRUN echo built > /made\n"
-
-
-@pytest.fixture(scope="session")
-def docker_pool(prefect_server: str) -> str:
-    """A pool of type docker, from a template with the variables that prefect-docker's has."""
-    body = {"name": DOCKER_POOL, "type": "docker", "base_job_template": DOCKER_TEMPLATE}
-    answer = httpx.post(f"{prefect_server}/work_pools/", json=body, timeout=60)
-    assert answer.status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT)
-    return DOCKER_POOL
 
 
 @pytest.fixture

@@ -2,22 +2,20 @@
 
 import json
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
-import httpx
 import pytest
 
 from deployment_system.builders.engine import DockerEngine
 from tests.conftest import POOL
 from tests.deploy.conftest import Workspace
+from tests.deploy.docker_world import DOCKER_POOL, registry_tags
+from tests.deploy.world import killed_at, wait_for
 from tests.docker_engine import BUSYBOX, PrivateEngine, Registry
 from tests.recording_proxy import Fault, RecordingProxy
 
-IMAGE_POOL = "test-image-pool"
 CREATE = "/deployments/$"
 SHELL = "prefect.deployments.steps.run_shell_script"
 BUILD_IMAGE = "prefect_docker.deployments.steps.build_docker_image"
@@ -228,14 +226,14 @@ def test_ctrl_c_ends_a_step_and_nothing_is_deployed(repository: Workspace) -> No
     declare(repository, shell("bash -c 'echo $$ > pid; sleep 300'"), STAGE)
     running = repository.start("deploy", "-ojson")
     file = repository.root / "pid"
-    wait_until(lambda: file.exists() and file.read_text().strip() != "")
+    wait_for(lambda: file.exists() and file.read_text().strip() != "")
     running.send_signal(signal.SIGINT)
     output, errors = running.communicate(timeout=60)
     assert running.returncode == 130, errors
     assert json.loads(output)["status"] == "interrupted"
     assert repository.stored() == {}
     pid = int(file.read_text())
-    wait_until(lambda: not is_running(pid))
+    wait_for(lambda: not is_running(pid))
 
 
 # -- Docker steps -----------------------------------------------------------------------------------------
@@ -244,22 +242,8 @@ DOCKERFILE = f"FROM {BUSYBOX}\nWORKDIR /app\nCOPY flows flows\nRUN echo built > 
 USES_IMAGE = "work_pool: {name: POOL, job_variables: {image: '{{ build-image.image }}'}}"
 
 
-@pytest.fixture(scope="session")
-def image_pool(prefect_server: str) -> str:
-    """A pool whose runs start from an image."""
-    variables = {"image": {"type": "string"}, "env": {"type": "object"}}
-    template = {
-        "variables": {"type": "object", "properties": variables},
-        "job_configuration": {name: f"{{{{ {name} }}}}" for name in variables},
-    }
-    body = {"name": IMAGE_POOL, "type": "docker", "base_job_template": template}
-    answer = httpx.post(f"{prefect_server}/work_pools/", json=body, timeout=60)
-    assert answer.status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT)
-    return IMAGE_POOL
-
-
 @pytest.fixture
-def shop(repository: Workspace, image_pool: str, running_engine: PrivateEngine) -> Workspace:
+def shop(repository: Workspace, docker_pool: str, running_engine: PrivateEngine) -> Workspace:
     """The repository with a Dockerfile, for an engine of our own."""
     repository.write("Dockerfile", DOCKERFILE)
     repository.write(".dockerignore", ".prefect-home\n.deployment-system\nprefect.yaml\n")
@@ -292,7 +276,7 @@ def test_an_image_is_built_by_our_builder_under_its_declared_names(
         "description: '{{ image_name }} {{ image_id }}'\n"
     )
     image = f"team/{shop.prefix}"
-    declare(shop, build_step(image, "tag: '1.0'", "additional_tags: [stable]"), settings, pool=IMAGE_POOL)
+    declare(shop, build_step(image, "tag: '1.0'", "additional_tags: [stable]"), settings, pool=DOCKER_POOL)
     file = shop.root / "prefect.yaml"
     file.write_text(file.read_text().replace("pull: []\n", ""))
     first = shop.deploy()
@@ -315,7 +299,7 @@ def test_an_image_goes_when_the_server_refuses_the_deployment(
     shop: Workspace, proxy: RecordingProxy, engine: DockerEngine
 ) -> None:
     """And a name that moved goes back to the image that had it."""
-    declare(shop, build_step(f"team/{shop.prefix}", "tag: '1.0'"), USES_IMAGE, pool=IMAGE_POOL)
+    declare(shop, build_step(f"team/{shop.prefix}", "tag: '1.0'"), USES_IMAGE, pool=DOCKER_POOL)
     proxy.faults.append(Fault("POST", CREATE, status=422))
     refused = shop.deploy()
     assert (refused.status, refused.document["status"]) == (1, "rolled_back"), refused.output
@@ -331,10 +315,8 @@ def test_an_image_goes_when_the_server_refuses_the_deployment(
     assert names(engine, shop) == before
 
 
-def test_an_image_is_pushed_and_taken_back(
-    shop: Workspace, registry: Registry, proxy: RecordingProxy
-) -> None:
-    """The registry has what it had before, when the deployment that needs the image fails."""
+def declare_pushed(shop: Workspace, registry: Registry) -> str:
+    """An image that is built and pushed under two tags; its name."""
     image = f"{registry.host}/team/{shop.prefix}"
     push = (
         f"push:\n  - {PUSH_IMAGE}:\n      image_name: '{{{{ build-image.image_name }}}}'\n"
@@ -342,17 +324,37 @@ def test_an_image_is_pushed_and_taken_back(
     )
     build = build_step(image, "tag: '1.0'", "additional_tags: [stable]")
     declare(
-        shop, build + push, "work_pool: {name: POOL, job_variables: {image: '{{ image }}'}}", pool=IMAGE_POOL
+        shop, build + push, "work_pool: {name: POOL, job_variables: {image: '{{ image }}'}}", pool=DOCKER_POOL
     )
+    return image
+
+
+def test_an_image_is_pushed_and_taken_back(
+    shop: Workspace, registry: Registry, proxy: RecordingProxy
+) -> None:
+    """The registry has what it had before, when the deployment that needs the image fails."""
+    image = declare_pushed(shop, registry)
     proxy.faults.append(Fault("POST", CREATE, status=422))
     refused = shop.deploy()
     assert (refused.status, refused.document["status"]) == (1, "rolled_back"), refused.output
-    assert tags(registry, shop) == set()
+    assert tags_of(registry, shop) == set()
     proxy.faults.clear()
     deployed = shop.deploy()
     assert deployed.status == 0, deployed.output
-    assert tags(registry, shop) == {"1.0", "stable"}
+    assert tags_of(registry, shop) == {"1.0", "stable"}
     assert shop.stored()[shop.name("load")]["job_variables"]["image"] == f"{image}:1.0"
+
+
+def test_what_steps_built_and_pushed_goes_after_a_kill(
+    shop: Workspace, registry: Registry, engine: DockerEngine
+) -> None:
+    """By the next process, which has never heard of the steps."""
+    declare_pushed(shop, registry)
+    killed_at(shop, Fault("POST", CREATE, drop_before=True), "deploy")
+    assert len(names(engine, shop)) == len(tags_of(registry, shop)) == 2
+    recovered = shop.run("recovery", "execute", "--auto-execute", "-ojson")
+    assert (recovered.status, recovered.document["status"]) == (0, "rolled_back"), recovered.output
+    assert (names(engine, shop), tags_of(registry, shop)) == ({}, set())
 
 
 def test_a_build_that_fails_names_the_line_of_the_dockerfile_and_the_step(
@@ -360,7 +362,7 @@ def test_a_build_that_fails_names_the_line_of_the_dockerfile_and_the_step(
 ) -> None:
     """As a build of our own does."""
     shop.write("Dockerfile", DOCKERFILE + "RUN echo on the way && exit 7\n")
-    declare(shop, build_step(f"team/{shop.prefix}", "tag: '1.0'"), USES_IMAGE, pool=IMAGE_POOL)
+    declare(shop, build_step(f"team/{shop.prefix}", "tag: '1.0'"), USES_IMAGE, pool=DOCKER_POOL)
     result = shop.deploy()
     assert (result.status, result.codes) == (1, ["DOCKER_BUILD_FAILED"])
     context = result.document["errors"][0]["context"]
@@ -370,18 +372,17 @@ def test_a_build_that_fails_names_the_line_of_the_dockerfile_and_the_step(
 
 def test_an_option_that_our_builder_does_not_have_is_told_before(shop: Workspace) -> None:
     """Never left out silently: the image would be another."""
-    declare(shop, build_step(f"team/{shop.prefix}", "shmsize: 1000000"), USES_IMAGE, pool=IMAGE_POOL)
+    declare(shop, build_step(f"team/{shop.prefix}", "shmsize: 1000000"), USES_IMAGE, pool=DOCKER_POOL)
     result = shop.deploy()
     assert (result.status, result.codes[0]) == (3, "PREFECT_YAML_UNSUPPORTED")
     assert result.document["errors"][0]["context"]["line_number"] == 7
-    declare(shop, build_step(f"team/{shop.prefix}", "nocache: often"), USES_IMAGE, pool=IMAGE_POOL)
+    declare(shop, build_step(f"team/{shop.prefix}", "nocache: often"), USES_IMAGE, pool=DOCKER_POOL)
     assert (shop.deploy().status, shop.deploy().codes[0]) == (3, "CONFIG_INVALID_VALUE")
 
 
-def tags(registry: Registry, shop: Workspace) -> set[str]:
+def tags_of(registry: Registry, shop: Workspace) -> set[str]:
     """The tags of the shop's image in the registry."""
-    answer = httpx.get(f"http://{registry.host}/v2/team/{shop.prefix}/tags/list", timeout=10)
-    return set(answer.json().get("tags") or [])
+    return set(registry_tags(registry, f"team/{shop.prefix}"))
 
 
 def is_running(pid: int) -> bool:
@@ -390,11 +391,3 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def wait_until(happened: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Until it happened, or the test fails."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
