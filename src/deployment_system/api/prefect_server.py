@@ -272,14 +272,20 @@ class PrefectServer:
         """Deletes a queue of a work pool; one that is gone already is as good."""
         self._connection.delete(f"/work_pools/{_quoted(work_pool)}/queues/{_quoted(name)}", context)
 
+    def worker_template(self, pool_type: str) -> dict[str, Any] | None:
+        """What a new work pool of a type begins with; None where the server knows nothing of the type."""
+        context = ErrorContext(operation="read the templates of work pools")
+        packages = self._connection.call("GET", "/collections/views/aggregate-worker-metadata", None, context)
+        kinds = (kinds[pool_type] for kinds in packages.values() if pool_type in kinds)
+        return next((kind["default_base_job_configuration"] for kind in kinds), None)
+
     def ensure_process_pool(self, name: str) -> bool:
         """Makes a work pool of type `process` from the server's own template where there is none of that
         name; True where it was made."""
         context = ErrorContext(operation="create a work pool", work_pool=name)
         if self.work_pool(name) is not None:
             return False
-        kinds = self._connection.call("GET", "/collections/views/aggregate-worker-metadata", None, context)
-        template = kinds["prefect"]["process"]["default_base_job_configuration"]
+        template = self.worker_template("process")
         return self.put_work_pool({"name": name, "type": "process", "base_job_template": template}, context)
 
     def answers_null_fields(self) -> bool:

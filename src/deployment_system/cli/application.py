@@ -24,7 +24,7 @@ SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init:init", "Write a commented configuration."),
     "explain": ("explain:explain", "Say what an error code means."),
     "error": ("later:error", "Error history (comes with a later version)."),
-    "recovery": ("recovery:recovery", "Unfinished and past transactions."),
+    "recovery": ("recovery:recovery", "Unfinished and past transactions, and recovery plans."),
     "lock": ("lock:lock", "Keep everybody from deploying to an environment."),
     "serve": ("later:serve", "Health and metrics (comes with a later version)."),
     "completion": ("completion:completion", "Print the shell completion script."),

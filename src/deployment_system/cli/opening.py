@@ -36,6 +36,14 @@ def open_here(
     )
 
 
+def project_or_none(invocation: Invocation) -> Project | None:
+    """The project of the current folder; None where its configuration is what is wrong."""
+    try:
+        return open_here(invocation)
+    except ProblemsFound:
+        return None
+
+
 def say_target(invocation: Invocation, project: Project) -> None:
     """Which environment and which server: always said, as acting on the wrong one hurts most."""
     write_note(

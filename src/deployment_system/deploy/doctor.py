@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.deploy.assess import Options, assess
-from deployment_system.deploy.containers import takes_images
+from deployment_system.deploy.containers import DOCKER_POOL_TYPE, takes_images
 from deployment_system.deploy.declare import PROCESS_POOL_TYPE
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.project import Project, open_project
@@ -199,13 +199,14 @@ def _pool(
     context = ErrorContext(environment=project.environment_name, work_pool=name)
     pool = there.get(name)
     if pool is None:
-        return _failed("work pool", _missing_pool(name, there, context))
+        kind = DOCKER_POOL_TYPE if for_containers else PROCESS_POOL_TYPE
+        return _failed("work pool", _missing_pool(name, there, context.extended(work_pool_type=kind)))
     if not (takes_images(pool) if for_containers else pool["type"] == PROCESS_POOL_TYPE):
         return _failed("work pool", _wrong_type(name, pool, context, for_containers=for_containers))
     online = [item for item in server.workers(name) if item.get("status") == "ONLINE"]
     if pool.get("is_paused"):
         remedy = [f"`prefect work-pool resume {name}`"]
-        return _failed("work pool", _not_ready(name, "is paused", remedy, context))
+        return _failed("work pool", _not_ready(name, "is paused", remedy, context.extended(paused=True)))
     if not online:
         remedy = [f"`prefect worker start --pool {name}`"]
         return _failed("work pool", _not_ready(name, "has no worker that is online", remedy, context))

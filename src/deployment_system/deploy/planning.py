@@ -253,7 +253,8 @@ def _server_problems(
     pool_name = item.fields["work_pool_name"]
     pool = observed.work_pools.get(pool_name)
     if pool is None:
-        yield _missing_pool(pool_name, observed, place)
+        kind = DOCKER_POOL_TYPE if item.image is not None else item.pool_type
+        yield _missing_pool(pool_name, observed, place.extended(work_pool_type=kind))
     else:
         if item.pool_type is not None and pool["type"] != item.pool_type:
             yield _wrong_pool_type(pool, item.pool_type, place)

@@ -18,6 +18,7 @@ from deployment_system.deploy.plan import Change
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
+from deployment_system.deploy.recovery.command_action import UNDO_COMMAND, undo_command
 from deployment_system.error_handling import (
     DeploymentError,
     DeploymentSystemError,
@@ -74,7 +75,9 @@ def transactions(project: Project, progress: Progress = no_progress) -> Iterator
         doors = stack.enter_context(ImageDoors(project))
         manager = RollbackManager(
             store=store,
-            handlers=UndoHandlers({**undo_handlers(connect), **doors.undo_handlers()}),
+            handlers=UndoHandlers(
+                {**undo_handlers(connect), **doors.undo_handlers(), UNDO_COMMAND: undo_command()}
+            ),
             run_side_by_side=side_by_side,
             again=patience,
             on_undone=lambda done, total, what: progress("roll back", done, total, what),

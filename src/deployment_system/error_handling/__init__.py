@@ -42,6 +42,8 @@ from deployment_system.error_handling.retry_handler import NOT_THERE, LookUpFirs
 from deployment_system.error_handling.retry_policy import RetryPolicies, RetryPolicy, RetryStrategy
 
 if TYPE_CHECKING:
+    from deployment_system.error_handling.recovery_manager import RecoveryManager
+    from deployment_system.error_handling.recovery_plans import RecoveryStrategy
     from deployment_system.error_handling.rollback_manager import Intent, RollbackManager
     from deployment_system.error_handling.rollback_plans import OperationStatus, OperationType, RollbackPlan
     from deployment_system.error_handling.undo import (
@@ -59,6 +61,8 @@ _LATER = {
     "Intent": "rollback_manager",
     "OperationStatus": "rollback_plans",
     "OperationType": "rollback_plans",
+    "RecoveryManager": "recovery_manager",
+    "RecoveryStrategy": "recovery_plans",
     "RollbackManager": "rollback_manager",
     "RollbackPlan": "rollback_plans",
     "UndoFunction": "undo",
@@ -103,6 +107,8 @@ __all__ = [
     "OperationType",
     "PrefectAPIError",
     "RecoveryError",
+    "RecoveryManager",
+    "RecoveryStrategy",
     "Remedy",
     "RetryBudget",
     "RetryBudgetPolicy",

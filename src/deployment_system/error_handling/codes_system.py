@@ -137,6 +137,39 @@ SYSTEM_ENTRIES: tuple[CodeEntry, ...] = (
         example="the recovery of 'load' did not help",
     ),
     CodeEntry(
+        ErrorCodes.RECOVERY_ACTION_UNKNOWN,
+        title="A recovery plan names an action that there is not",
+        category=ErrorCategory.RECOVERY,
+        severity=ErrorSeverity.HIGH,
+        retryable=False,
+        explanation="A step of a recovery plan is an action by its name, and none has this one.",
+        remedies=(
+            Remedy(
+                "`deployment-cli recovery plans list` shows the actions; correct the name.",
+                Confidence.NEEDS_INPUT,
+            ),
+        ),
+        example="there is no recovery action 'create_workpool' here; there are: create_work_pool, run",
+    ),
+    CodeEntry(
+        ErrorCodes.RECOVERY_LIMIT_REACHED,
+        title="The same fault was mended often enough",
+        category=ErrorCategory.RECOVERY,
+        severity=ErrorSeverity.HIGH,
+        retryable=False,
+        explanation=(
+            "A remedy that has been tried several times for the same fault does not help for long; the "
+            "cause is elsewhere."
+        ),
+        remedies=(
+            Remedy(
+                "Look for the cause with `deployment-cli doctor`, and follow the guidance for the error.",
+                Confidence.ADVICE,
+            ),
+        ),
+        example="no other attempt to mend 'there is no work pool': it was tried 3 times in an hour",
+    ),
+    CodeEntry(
         ErrorCodes.UNEXPECTED_ERROR,
         title="Something went wrong that nobody foresaw",
         category=ErrorCategory.INTERNAL,

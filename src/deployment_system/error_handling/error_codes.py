@@ -212,4 +212,6 @@ class ErrorCodes(StrEnum):
     COMMAND_NOT_AVAILABLE = auto()
     ERROR_CODE_UNKNOWN = auto()
     RECOVERY_FAILED = auto()
+    RECOVERY_ACTION_UNKNOWN = auto()
+    RECOVERY_LIMIT_REACHED = auto()
     UNEXPECTED_ERROR = auto()

@@ -1,9 +1,10 @@
-"""`recovery`: unfinished and past transactions, looked at and taken back."""
+"""`recovery`: transactions looked at and taken back, and the plans that mend errors."""
 
 from typing import Any
 
 import click
 
+from deployment_system.cli.commands.recovery_plans import recovery_plans
 from deployment_system.cli.invocation import Invocation, common_options, take_common, yes_option
 from deployment_system.cli.opening import check_protection, open_here, say_target
 from deployment_system.cli.output import say_errors, write_result
@@ -22,7 +23,10 @@ from deployment_system.deploy.transactions import EXIT_ROLLBACK_INCOMPLETE, tran
 
 @click.group()
 def recovery() -> None:
-    """Unfinished and past transactions."""
+    """Unfinished and past transactions, and recovery plans."""
+
+
+recovery.add_command(recovery_plans)
 
 
 @recovery.command("list")

@@ -58,12 +58,13 @@ def _ending(result: DeployResult) -> str:
     if result.status is Status.UNCHANGED:
         count = len(plan.changes)
         return f"nothing to do in {plan.environment}: {count} deployment(s) as declared{skipped}"
-    if result.status is Status.DEPLOYED:
+    if result.status in (Status.DEPLOYED, Status.RECOVERED):
         parts = [f"{count} {DONE[action]}" for action, count in _counts(plan) if count]
         parts = parts or [f"{plan.summary['unchanged']} unchanged"]
         if plan.steps:
             parts.insert(0, f"{_counted(len(plan.steps), 'step')} run")
-        return f"{plan.environment}: {', '.join(parts)}{skipped}, in {result.seconds:.1f} s"
+        mended = "recovered, then " if result.status is Status.RECOVERED else ""
+        return f"{plan.environment}: {mended}{', '.join(parts)}{skipped}, in {result.seconds:.1f} s"
     if result.status is Status.ROLLED_BACK:
         return f"{plan.environment}: failed; everything is as it was"
     if result.status is Status.INTERRUPTED:
