@@ -37,14 +37,15 @@ class RecoveryLimits:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryAttempts:
-    """The attempts at each fault, by its fingerprint."""
+    """The attempts at each fault by each plan."""
 
     store: Store
     limits: RecoveryLimits
 
-    def begin(self, error: DeploymentSystemError, now: datetime) -> None:
+    def begin(self, error: DeploymentSystemError, plan: str, now: datetime) -> None:
         """Notes an attempt. Raises RECOVERY_LIMIT_REACHED where there must be none now."""
-        noted = self.store.notes.get(SCOPE, error.fingerprint) or []
+        key = f"{error.fingerprint} {plan}"
+        noted = self.store.notes.get(SCOPE, key) or []
         earlier = [datetime.fromisoformat(text) for text in noted]
         refusal = self.limits.refusal(earlier, now)
         if refusal is not None:
@@ -55,4 +56,4 @@ class RecoveryAttempts:
             )
         window = timedelta(seconds=self.limits.window_seconds)
         kept = [*(moment for moment in earlier if now - moment < window), now]
-        self.store.notes.put(SCOPE, error.fingerprint, [moment.isoformat() for moment in kept])
+        self.store.notes.put(SCOPE, key, [moment.isoformat() for moment in kept])

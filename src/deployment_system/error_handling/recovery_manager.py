@@ -8,7 +8,7 @@ helped, and when one has not, all of them are undone. So it ends with the troubl
 it was; a remedy that was tried in vain leaves nothing behind.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -161,10 +161,11 @@ class RecoveryManager:
             return False, self.get_recovery_guidance(error)
         return recovery.outcome is RecoveryOutcome.RECOVERED, list(recovery.messages)
 
-    def propose(self, error: DeploymentSystemError) -> Recovery:
-        """What would be done about an error: by the first of its plans that can be carried out here. Changes
-        nothing."""
-        considered = [self._considered(plan, error) for plan in plans_for(error, self.plans)]
+    def propose(self, error: DeploymentSystemError, *, without: Container[str] = ()) -> Recovery:
+        """What would be done about an error: by the first of its plans that can be carried out here, apart
+        from those `without`, by name. Changes nothing."""
+        plans = [plan for plan in plans_for(error, self.plans) if plan.name not in without]
+        considered = [self._considered(plan, error) for plan in plans]
         usable = (each for each in considered if each.outcome is RecoveryOutcome.PROPOSED)
         return next(usable, considered[0])
 
@@ -174,13 +175,14 @@ class RecoveryManager:
         *,
         agreed: Agreed = everybody_agrees,
         proposed: Recovery | None = None,
+        without: Container[str] = (),
     ) -> Recovery:
-        """Carries out the plan for an error.
+        """Carries out the plan for an error; `without`: none of these, which have been tried in vain.
 
         `agreed` is asked before each step. With `proposed`, what a person agreed to before is carried out,
         or refused because it is not what would be done now.
         """
-        now = self.propose(error)
+        now = self.propose(error, without=without)
         if now.outcome is RecoveryOutcome.ADVICE:
             return now
         if proposed is not None and _versions(proposed) != _versions(now):
@@ -190,7 +192,7 @@ class RecoveryManager:
                 return _ended(now, RecoveryOutcome.REFUSED, [f"not done: {_words(step)}"])
         manager = self.rollback_manager or RollbackManager()
         try:
-            RecoveryAttempts(manager.store, self.limits).begin(error, self.clock())
+            RecoveryAttempts(manager.store, self.limits).begin(error, now.plan.name, self.clock())
         except RecoveryError as refusal:
             return _ended(now, RecoveryOutcome.REFUSED, [refusal.message], error=refusal)
         return self._carried_out(error, now, manager)

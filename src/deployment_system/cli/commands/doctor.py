@@ -17,10 +17,11 @@ from deployment_system.error_handling.recovery_manager import Recovery
 
 @click.command()
 @click.option("--fix", is_flag=True, help="Mend what can be mended: what is to be changed is shown first.")
+@click.option("--auto-execute", is_flag=True, help="With --fix: without asking.")
 @yes_option
 @common_options
 @click.pass_obj
-def doctor(invocation: Invocation, /, fix: bool, **values: Any) -> int:
+def doctor(invocation: Invocation, /, fix: bool, auto_execute: bool, **values: Any) -> int:
     """Check installation, configuration, state, server and work pools; each failure with its remedy."""
     take_common(invocation, values)
     report = _checked(invocation)
@@ -30,7 +31,7 @@ def doctor(invocation: Invocation, /, fix: bool, **values: Any) -> int:
     if errors:
         with recovery_manager(invocation) as manager:
             if fix:
-                done = mend(manager, errors, lambda step: agreed(invocation, step, auto=invocation.yes))
+                done = mend(manager, errors, lambda step: agreed(invocation, step, auto=auto_execute))
             else:
                 would = [recovery for _, recovery in distinct(manager, errors)]
     for recovery in done:

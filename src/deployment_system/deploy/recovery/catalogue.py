@@ -1,6 +1,6 @@
 """The recovery plans of a repository: the user's own, then those of the package; and who runs them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -72,11 +72,13 @@ def open_catalogue(root: Path, environ: Mapping[str, str], project: Project | No
 def _problems(loaded: LoadedPlans, known: RecoveryActions) -> Iterator[DeploymentSystemError]:
     """What is wrong in a file, each with its line."""
     yield from loaded.errors
-    codes = {str(code) for code in REGISTRY}
+    codes = {code.lower() for code in REGISTRY}
     for name, plan in loaded.plans.items():
         for index, code in enumerate(plan.codes):
-            if code not in codes:
-                yield _wrong(loaded, name, ("for", index), f"there is no error code {code!r}", code, codes)
+            if code.lower() not in codes or code != code.upper():
+                near = nearest(code, codes)
+                meant = f"; did you mean {near.upper()!r}?" if near else ""
+                yield _wrong(loaded, name, ("for", index), f"there is no error code {code!r}{meant}")
         for index, step in enumerate(plan.steps):
             yield from _problems_of_step(loaded, name, index, step, known)
 
@@ -86,26 +88,28 @@ def _problems_of_step(
 ) -> Iterator[ConfigurationError]:
     names = {action.name for action in known}
     if step.action not in names:
-        said = f"there is no recovery action {step.action!r}"
-        yield _wrong(loaded, plan, ("steps", index, "action"), said, step.action, names)
+        said = f"there is no recovery action {step.action!r}{_meant(step.action, names)}"
+        yield _wrong(loaded, plan, ("steps", index, "action"), said)
         return
     action = known.get(step.action)
     for key, value in step.settings.items():
         where = ("steps", index, "with", key)
         if key not in action.known_settings:
-            said = f"the action {step.action!r} has no setting {key!r}"
-            yield _wrong(loaded, plan, where, said, key, set(action.known_settings))
+            said = f"the action {step.action!r} has no setting {key!r}{_meant(key, action.known_settings)}"
+            yield _wrong(loaded, plan, where, said)
         elif not isinstance(value, action.known_settings[key]):
             said = f"{key!r} of the action {step.action!r} cannot be {value!r}"
-            yield _wrong(loaded, plan, where, said, "", set())
+            yield _wrong(loaded, plan, where, said)
 
 
-def _wrong(
-    loaded: LoadedPlans, plan: str, where: tuple[str | int, ...], said: str, word: str, known: set[str]
-) -> ConfigurationError:
-    near = nearest(word, known) if word else None
+def _meant(word: str, known: Iterable[str]) -> str:
+    near = nearest(word, known)
+    return f"; did you mean {near!r}?" if near else ""
+
+
+def _wrong(loaded: LoadedPlans, plan: str, where: tuple[str | int, ...], said: str) -> ConfigurationError:
     return ConfigurationError(
-        f"recovery plan {plan!r}: {said}" + (f"; did you mean {near!r}?" if near else ""),
+        f"recovery plan {plan!r}: {said}",
         error_code=ErrorCodes.CONFIG_INVALID_VALUE,
         context=loaded.place(plan, *where),
     )

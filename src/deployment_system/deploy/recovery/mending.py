@@ -24,11 +24,18 @@ Mend = Callable[[Sequence[DeploymentSystemError]], Sequence[Recovery]]
 
 
 def mend(manager: RecoveryManager, errors: Iterable[DeploymentSystemError], agreed: Agreed) -> list[Recovery]:
-    """Carries out what can be done about these errors, each cause once. Ends with the first that did not
-    help."""
+    """Carries out what can be done about these errors, each cause once; where one plan does not help, the
+    next one. Ends with the first error that is not mended."""
     done: list[Recovery] = []
     for error, proposed in distinct(manager, errors):
         done.append(manager.recover(error, agreed=agreed, proposed=proposed))
+        tried = {proposed.plan.name}
+        while done[-1].outcome is RecoveryOutcome.IN_VAIN:
+            another = manager.recover(error, agreed=agreed, without=tried)
+            if another.outcome is RecoveryOutcome.ADVICE:
+                break
+            done.append(another)
+            tried.add(another.plan.name)
         if done[-1].outcome is not RecoveryOutcome.RECOVERED:
             break
     return done
