@@ -19,6 +19,7 @@ from deployment_system.deploy.project import Project
 from deployment_system.deploy.transactions import (
     EXIT_ROLLBACK_INCOMPLETE,
     OnWait,
+    left_behind,
     only_deployer,
     scope_of,
     settle,
@@ -32,6 +33,8 @@ from deployment_system.error_handling import (
     RollbackManager,
     ValidationError,
 )
+
+EXIT_FAILED = 1
 
 
 class BuildStatus(StrEnum):
@@ -107,13 +110,15 @@ def build(
     with ImageDoors(project) as doors:
         changes = plan_images(together(images), doors)
 
+    left: list[DeploymentSystemError] = []
+
     def report(status: BuildStatus, plan_id: str | None = None) -> BuildReport:
         return BuildReport(
             project.environment_name,
             status,
             tuple(changes),
             assessment.skipped,
-            assessment.warnings,
+            (*assessment.warnings, *left),
             time.monotonic() - began,
             plan_id,
         )
@@ -128,7 +133,7 @@ def build(
         only_deployer(scope_of(project), manager, wait_seconds=options.wait_seconds, on_wait=options.on_wait),
         ImageDoors(project) as doors,
     ):
-        settle(project, manager)
+        left = settle(project, manager)
         maker = ImageMaker(project, doors, manager, progress, options.on_line)
         plan_id = _made(project, manager, lambda: _make(maker, changes), len(changes))
         if options.preflight:
@@ -151,6 +156,8 @@ def _made(project: Project, manager: RollbackManager, make: Callable[[], None], 
         if plan is not None and plan.status is not OperationStatus.ROLLED_BACK:
             problems = [error, still_open(plan)]
             raise ProblemsFound(problems, EXIT_ROLLBACK_INCOMPLETE, "rollback_incomplete") from error
+        if plan is not None and (kept := left_behind(plan)):
+            raise ProblemsFound([error, *kept], EXIT_FAILED, "rolled_back") from error
         raise
     return plan_id
 

@@ -36,7 +36,13 @@ from deployment_system.deploy.transactions import (
     settle,
     transactions,
 )
-from deployment_system.error_handling import DeploymentError, ErrorCodes, ErrorContext, RollbackManager
+from deployment_system.error_handling import (
+    DeploymentError,
+    DeploymentSystemError,
+    ErrorCodes,
+    ErrorContext,
+    RollbackManager,
+)
 
 FRESH_SECONDS = 2.0
 """A plan that is older when it is begun, because somebody thought about it, is made once more: what others
@@ -177,10 +183,11 @@ def clean(
     began = time.monotonic()
     with project.connect() as server, _transactions(project, options, progress) as (manager, left):
         plan = _plan_cleaning(project, server, selection, force=options.force, progress=progress)
-        plan = replace(plan, warnings=(*plan.warnings, *left))
+        removed = _removable_names(project) if options.images else ()
+        plan = replace(plan, warnings=(*plan.warnings, *left), removed_images=removed)
         if manager is None:
             return DeployResult(Status.PLANNED, plan, Ledger(), seconds=time.monotonic() - began)
-        if not plan.effective and not options.images:
+        if not plan.does_something:
             return DeployResult(Status.UNCHANGED, plan, Ledger(), seconds=time.monotonic() - began)
         planned_at = time.monotonic()
         began += _confirmed(project, plan, confirm)
@@ -189,16 +196,26 @@ def clean(
             check_same(plan, anew)
             plan = replace(plan, changes=anew.changes)
         applier = Applier(server, project.owner, Ledger(), options.ceiling, manager, progress)
-        finish = partial(_remove_images, project, manager, progress) if options.images else None
+        finish = partial(_remove_images, project, manager, plan, progress) if removed else None
         return run_transaction(project, applier, manager, plan, began, finish=finish)
 
 
-def _remove_images(project: Project, manager: RollbackManager, progress: Progress) -> None:
-    """After the deployments: nothing starts from them any more."""
+def _removable_names(project: Project) -> tuple[str, ...]:
+    """The names that the images of this project have in the environment."""
+    from deployment_system.deploy.image_making import removable_images
+
+    with ImageDoors(project) as doors:
+        return tuple(sorted(tag for image in removable_images(project, doors) for tag in image.tags))
+
+
+def _remove_images(project: Project, manager: RollbackManager, plan: Plan, progress: Progress) -> None:
+    """After the deployments: nothing starts from them any more. Only the names that were agreed to."""
     from deployment_system.deploy.image_making import ImageMaker, removable_images
 
     with ImageDoors(project) as doors:
-        ImageMaker(project, doors, manager, progress).remove(removable_images(project, doors))
+        there = removable_images(project, doors)
+        agreed = [replace(image, tags=tuple(set(image.tags) & set(plan.removed_images))) for image in there]
+        ImageMaker(project, doors, manager, progress).remove([image for image in agreed if image.tags])
 
 
 def _plan_cleaning(
@@ -228,9 +245,9 @@ def _plan_cleaning(
 @contextmanager
 def _transactions(
     project: Project, options: DeployOptions, progress: Progress
-) -> Iterator[tuple[RollbackManager | None, Sequence[DeploymentError]]]:
+) -> Iterator[tuple[RollbackManager | None, Sequence[DeploymentSystemError]]]:
     """The rollback manager, as the only deployer, once what was left unfinished is settled, and what of
-    that was left alone; None where nothing is to be changed."""
+    that stays; None where nothing is to be changed."""
     if options.dry_run:
         yield None, ()
         return

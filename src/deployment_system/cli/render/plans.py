@@ -19,12 +19,14 @@ SIGNS = {
 }
 DOING = {Action.CREATE: "create", Action.UPDATE: "update", Action.DELETE: "delete"}
 DONE = {Action.CREATE: "created", Action.UPDATE: "updated", Action.DELETE: "deleted"}
+_OF_REMOVED_IMAGES = {Status.DEPLOYED: "deleted", Status.ROLLBACK_INCOMPLETE: "delete: unknown"}
 
 
 def plan_text(plan: Plan) -> str:
     """Every change with its fields, and a summary."""
     lines = [line for image in plan.images for line in image_lines(image)]
     lines += [line for change in plan.effective for line in _change_lines(change)]
+    lines += [_removed_image(name) for name in plan.removed_images]
     if plan.not_deployed:
         lines.append(f"not deployed here: {', '.join(plan.not_deployed)}")
     lines.append(_summary(plan))
@@ -46,8 +48,16 @@ def result_text(result: DeployResult) -> str:
         lines.append(click.style(f"{sign} {change.name}", fg=colour) + f"  {word.replace('_', ' ')}{adopted}")
         if link and len(plan.effective) <= 10:
             lines.append(f"    {link}")
+    became = _OF_REMOVED_IMAGES.get(result.status, "delete: rolled back")
+    lines += [f"{_removed_image(name)}  {became}" for name in plan.removed_images]
+    lines += [f"! {kept.message}" for kept in result.left_behind]
     lines.append(_ending(result))
     return "\n".join(lines)
+
+
+def _removed_image(name: str) -> str:
+    sign, colour = SIGNS[Action.DELETE]
+    return click.style(f"{sign} image {name}", fg=colour)
 
 
 def _ending(result: DeployResult) -> str:
@@ -58,6 +68,7 @@ def _ending(result: DeployResult) -> str:
         return f"nothing to do in {plan.environment}: {count} deployment(s) as declared{skipped}"
     if result.status is Status.DEPLOYED:
         parts = [f"{count} {DONE[action]}" for action, count in _counts(plan) if count]
+        parts += [f"{_image_names(plan)} deleted"] if plan.removed_images else []
         return f"{plan.environment}: {', '.join(parts)}{skipped}, in {result.seconds:.1f} s"
     if result.status is Status.ROLLED_BACK:
         return f"{plan.environment}: failed; everything is as it was"
@@ -70,12 +81,18 @@ def _counts(plan: Plan) -> list[tuple[Action, int]]:
     return [(action, plan.summary[action.value]) for action in DONE]
 
 
+def _image_names(plan: Plan) -> str:
+    count = len(plan.removed_images)
+    return f"{count} image name" if count == 1 else f"{count} image names"
+
+
 def _flows(count: int) -> str:
     return f"{count} flow" if count == 1 else f"{count} flows"
 
 
 def _summary(plan: Plan) -> str:
     parts = [f"{count} to {DOING[action]}" for action, count in _counts(plan) if count]
+    parts += [f"{_image_names(plan)} to delete"] if plan.removed_images else []
     unchanged = plan.summary["unchanged"]
     text = ", ".join([*parts, f"{unchanged} unchanged"]) if parts else f"nothing to do: {unchanged} unchanged"
     skipped = f", {_flows(len({item.flow for item in plan.skipped}))} skipped" if plan.skipped else ""
