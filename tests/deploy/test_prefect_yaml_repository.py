@@ -165,21 +165,6 @@ def test_a_bad_deployment_is_skipped_and_the_others_deployed(
     assert newsletter.deploy("--strict").status == 3
 
 
-@pytest.mark.parametrize("phase", ["build", "push"])
-def test_steps_are_refused_and_never_left_out(newsletter: Workspace, phase: str) -> None:
-    """Those that are not carried out yet are errors that say so, one for each deployment that has them."""
-    file = newsletter.root / "prefect.yaml"
-    step = f"{phase}:\n  - prefect.deployments.steps.run_shell_script:\n      script: echo hello\n"
-    file.write_text(step + file.read_text())
-    result = newsletter.deploy()
-    assert result.status == 3
-    assert newsletter.stored() == {}
-    assert [code for code in result.codes if code != "NOTHING_TO_DEPLOY"] == ["PREFECT_YAML_UNSUPPORTED"] * 4
-    error = result.document["errors"][0]
-    assert error["context"]["line_number"] == 2
-    assert f"{phase} steps are not supported yet" in error["message"]
-
-
 def test_empty_lists_of_steps_are_no_steps(newsletter: Workspace) -> None:
     """As `prefect init` writes them."""
     file = newsletter.root / "prefect.yaml"

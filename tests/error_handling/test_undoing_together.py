@@ -180,3 +180,35 @@ def test_progress_counts_operations(shelf: Shelf) -> None:
     manager.prepare([Intent("shelf", {"name": "more"}, None, {"name": "more"}, "create more")])
     assert manager.execute_rollback(plan_id)
     assert [(done, total) for done, total, _ in told] == [(1, 4), (4, 4)]
+
+
+def test_what_comes_late_is_put_back_by_a_second_look(manager: RollbackManager, shelf: Shelf) -> None:
+    """A write whose answer was lost is made when everything has been put back already."""
+    plan_id = created(manager, shelf, 3)
+    late = shelf.things.pop("thing-1")
+
+    def wait() -> bool:
+        assert shelf.things == {}
+        shelf.things["thing-1"] = late
+        return True
+
+    assert manager.execute_rollback(plan_id, await_late=wait)
+    assert shelf.things == {}
+    statuses = [operation.status for operation in manager.rollback_plans[plan_id].operations]
+    assert statuses == [OperationStatus.ROLLED_BACK] * 3
+
+
+def test_a_second_look_minds_nobody_elses_business(manager: RollbackManager, shelf: Shelf) -> None:
+    """What somebody makes after everything was put back is no conflict, and what cannot be looked at is not
+    undone twice."""
+    plan_id = created(manager, shelf, 2)
+    called: list[str] = []
+    manager.add_rollback_operation("custom", "call", rollback_function=lambda: called.append("undone"))
+
+    def wait() -> bool:
+        shelf.things["thing-0"] = {"name": "somebody's"}
+        return True
+
+    assert manager.execute_rollback(plan_id, await_late=wait)
+    assert shelf.things == {"thing-0": {"name": "somebody's"}}
+    assert called == ["undone"]

@@ -6,9 +6,11 @@ pass by itself is tried again by the retry policy, and only where repeating is s
 share a retry budget and a circuit breaker, so that a dying server is not hammered.
 """
 
+import math
 import signal
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -38,6 +40,12 @@ BULK_SIZE = 50
 DEFAULT_TIMEOUT_SECONDS = 30.0
 CONNECT_TIMEOUT_SECONDS = 5.0
 HEALTH_TIMEOUT_SECONDS = 2.0
+
+LATE_SECONDS = 60.0
+"""How long after it was sent a write may still be made that nobody waits for any more: a server on SQLite
+waits so long for its database (`PRAGMA busy_timeout` of prefect 3.8)."""
+BROKEN_OFF_SECONDS = 2.0
+"""The same where the connection broke off: mostly the server is gone, and the write with it."""
 
 SERVER_RETRY = replace(
     RetryPolicies.NETWORK_RETRY, max_attempts=7, base_delay=0.01, backoff_multiplier=4.0, max_delay=5.0
@@ -89,6 +97,9 @@ class Connection:
         self.requests_sent = 0
         self.busy_answers = 0
         """How often the server answered that it is too busy."""
+        self.answers_lost = 0
+        """Of how many writes nobody knows whether the server made them, or still will."""
+        self._late_until = -math.inf
         try:
             self._client = httpx.Client(
                 base_url=self.url,
@@ -181,6 +192,10 @@ class Connection:
             return False
         return answer.is_success
 
+    def late_seconds(self) -> float:
+        """How long it may still take until each write whose answer was lost is made, or never will be."""
+        return max(0.0, self._late_until - time.monotonic())
+
     # -- inside ----------------------------------------------------------------------------------
 
     def _send_for_success(self, method: str, path: str, body: Any, context: ErrorContext) -> httpx.Response:
@@ -206,11 +221,23 @@ class Connection:
     def _send(self, method: str, path: str, body: Any, context: ErrorContext) -> httpx.Response:
         with self._count:
             self.requests_sent += 1
+        asks, sent = _only_asks(method, path), time.monotonic()
         try:
-            with nullcontext() if _only_asks(method, path) else _uninterrupted():
-                return self._client.request(method, path, json=body)
+            with nullcontext() if asks else _uninterrupted():
+                answer = self._client.request(method, path, json=body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
+            if not asks and not isinstance(error, _NEVER_SENT):
+                late = LATE_SECONDS if isinstance(error, httpx.TimeoutException) else BROKEN_OFF_SECONDS
+                self._answer_was_lost(sent + late)
             raise translate.transport_error(error, self.url, context) from error
+        if not asks and answer.status_code in _GIVEN_UP_ON_THE_WAY:
+            self._answer_was_lost(sent + LATE_SECONDS)
+        return answer
+
+    def _answer_was_lost(self, late_until: float) -> None:
+        with self._count:
+            self.answers_lost += 1
+            self._late_until = max(self._late_until, late_until)
 
     def _circuit_open(self, refusal: OpenCircuit) -> Exception:
         return translate.circuit_open(refusal, self.url)
@@ -221,6 +248,17 @@ class Connection:
                 self.busy_answers += 1
         if not answer.is_success:
             raise translate.status_error(answer, self.url, context)
+
+
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+_GIVEN_UP_ON_THE_WAY = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.GATEWAY_TIMEOUT)
+"""Who answers so has not waited for the server."""
 
 
 def _only_asks(method: str, path: str) -> bool:

@@ -89,6 +89,16 @@ class PrefectServer:
         """How often the server answered that it is too busy."""
         return self._connection.busy_answers
 
+    @property
+    def late_seconds(self) -> float:
+        """How long it may still take until each write whose answer was lost is made, or never will be."""
+        return self._connection.late_seconds()
+
+    @property
+    def answers_lost(self) -> int:
+        """Of how many writes nobody knows whether the server made them, or still will."""
+        return self._connection.answers_lost
+
     def is_healthy(self) -> bool:
         """Whether the server answers now. Asked once, and soon given up; raises nothing."""
         return self._connection.is_healthy()

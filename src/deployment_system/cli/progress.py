@@ -16,6 +16,7 @@ PHASES = {
     "discover": "looking for flows",
     "schemas": "reading parameters",
     "observe": "asking the server",
+    "steps": "running the steps of prefect.yaml",
     "build": "building images",
     "preflight": "importing flows in their images",
     "apply": "writing deployments",
@@ -24,6 +25,7 @@ PHASES = {
     "delete": "deleting",
     "remove images": "removing images",
     "roll back": "putting back what was changed",
+    "wait for late writes": "some answers were lost: waiting for what the server may still do, to look again",
     "wait for the server": "the server is away: waiting for it, to put back what was changed",
 }
 

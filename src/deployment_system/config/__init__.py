@@ -1,6 +1,11 @@
 """What the user wrote (deployment-config.yaml, prefect.yaml, environment variables) as frozen values."""
 
 from deployment_system.config.build_steps import BuildStep
+from deployment_system.config.docker_options import (
+    DockerImageOptions,
+    docker_image_options,
+    docker_option_errors,
+)
 from deployment_system.config.docker_steps import (
     DockerImageBuild,
     DockerImagePush,
@@ -48,6 +53,7 @@ __all__ = [
     "ConcurrencyLimit",
     "Configuration",
     "DockerImageBuild",
+    "DockerImageOptions",
     "DockerImagePush",
     "Environment",
     "FlowRule",
@@ -65,6 +71,8 @@ __all__ = [
     "Source",
     "WorkPools",
     "configuration_schema",
+    "docker_image_options",
+    "docker_option_errors",
     "docker_step",
     "filled_deployment",
     "filled_step",

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from deployment_system.config.prefect_templates import LOOKED_UP, PLACEHOLDER
 from deployment_system.config.step_functions import short_name
 from deployment_system.config.step_scope import OutputReference
+from deployment_system.config.variables import VariableText
 from deployment_system.config.yaml_source import Where, YamlDocument
 from deployment_system.error_handling import ErrorContext
 
@@ -42,9 +43,22 @@ class BuildStep:
         return self.id or short_name(self.function)
 
     @property
+    def written_inputs(self) -> dict[str, Any]:
+        """Its inputs as the file has them, with the names of environment variables and not their values."""
+        return {key: _as_written(value) for key, value in self.inputs.items()}
+
+    @property
     def looks_up(self) -> bool:
         """Whether its inputs hold blocks or variables of the Prefect server."""
         return any(name.startswith(LOOKED_UP) for name in _references(self.inputs))
+
+
+def _as_written(value: Any) -> Any:
+    if isinstance(value, VariableText):
+        return value.source
+    if isinstance(value, Mapping):
+        return {key: _as_written(item) for key, item in value.items()}
+    return [_as_written(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def has_references(value: Any) -> bool:

@@ -129,6 +129,10 @@ class _PushInputs(_DockerInputs):
     credentials: Values | None = None
 
 
+BUILD_INPUTS = frozenset(_BuildInputs.model_fields)
+"""What a build step takes itself; everything else is an option of the engine."""
+
+
 def is_docker_step(function: str) -> bool:
     """Whether a step of that function is mapped to our builder."""
     return dotted_name(function) in DOCKER_BUILD | DOCKER_PUSH

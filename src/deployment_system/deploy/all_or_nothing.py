@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 
 from deployment_system.deploy.apply import Applier, Ledger, Outcome
 from deployment_system.deploy.plan import Plan
-from deployment_system.deploy.progress import Progress
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.result import DeployResult, Status
 from deployment_system.deploy.transactions import (
@@ -34,54 +33,48 @@ def run_transaction(
     plan: Plan,
     began: float,
     notes: Sequence[Note] = (),
-    make_images: Callable[[], Plan] | None = None,
+    prepare: Callable[[], tuple[Plan, Sequence[Note]]] | None = None,
     finish: Callable[[], None] | None = None,
 ) -> DeployResult:
     """Makes the plan's changes and commits, the notes with them, or puts back what was changed. Raises
     nothing but what the store does before anything was begun: how it ended stands in the result.
 
-    `make_images` makes the images that the plan needs, and gives the plan that knows them; `finish` is the
-    last thing before the commit.
+    `prepare` runs steps and makes the images that the plan needs, and gives the plan that knows what came of
+    them, with the notes on it; `finish` is the last thing before the commit.
     """
-    ledger, progress = applier.ledger, applier.progress
-    errors: list[DeploymentSystemError] = []
-    interrupted_with = None
     plan_id = manager.start_transaction(
         f"{len(plan.effective) + len(plan.effective_images)} change(s) in {plan.environment}",
         scope=scope_of(project),
     )
     as_planned = plan.effective
+    interrupted_with = None
+    cause: DeploymentSystemError | None = None
     try:
-        if make_images is not None:
-            plan = make_images()
+        if prepare is not None:
+            plan, notes = prepare()
         applier.apply(plan.effective)
         if finish is not None:
             finish()
         # What fails after this must not take back what is committed: so nothing comes after it.
         manager.commit_transaction([*notes, forgotten_failure(project)])
-        status = Status.DEPLOYED
     except DeploymentSystemError as error:
-        errors = [error, *_rolled_back(manager, plan, ledger, plan_id, error, progress)]
-        remember_failure(project, manager, as_planned, plan_id, error)
-        status = Status.ROLLED_BACK
+        cause = error
     except (KeyboardInterrupt, SystemExit) as end:
         interrupted_with = end.code if isinstance(end, SystemExit) and isinstance(end.code, int) else None
-        if manager.rollback_plans[plan_id].status is OperationStatus.COMPLETED:
-            status = Status.DEPLOYED  # it came too late: everything is done, and committed
-        else:
+        if manager.rollback_plans[plan_id].status is not OperationStatus.COMPLETED:  # else it came too late
             cause = _interrupted(project)
-            errors = [cause, *_rolled_back(manager, plan, ledger, plan_id, cause, progress)]
-            status = Status.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - whatever it is, what was changed is put back and told
-        unforeseen = _unforeseen(error)
-        errors = [unforeseen, *_rolled_back(manager, plan, ledger, plan_id, unforeseen, progress)]
-        status = Status.ROLLED_BACK
-    if any(error.error_code == ErrorCodes.DEPLOYMENT_ROLLBACK_FAILED for error in errors):
-        status = Status.ROLLBACK_INCOMPLETE
+        cause = _unforeseen(error)
+    errors = [] if cause is None else [cause, *_rolled_back(manager, plan, applier, plan_id, cause)]
+    if cause is not None and not plan.steps and not applier.server.answers_lost:
+        # A step may give something else the next time: the plan does not say what. And after a lost answer
+        # it may not be the content's fault that a verification failed.
+        remember_failure(project, manager, as_planned, plan_id, cause)
+    status = _status(errors)
     return DeployResult(
         status,
         plan,
-        ledger,
+        applier.ledger,
         tuple(errors),
         time.monotonic() - began,
         plan_id,
@@ -92,19 +85,25 @@ def run_transaction(
     )
 
 
+def _status(errors: Sequence[DeploymentSystemError]) -> Status:
+    """How it ended; the first error is the cause."""
+    if not errors:
+        return Status.DEPLOYED
+    if any(error.error_code == ErrorCodes.DEPLOYMENT_ROLLBACK_FAILED for error in errors):
+        return Status.ROLLBACK_INCOMPLETE
+    interrupted = errors[0].error_code == ErrorCodes.DEPLOYMENT_INTERRUPTED
+    return Status.INTERRUPTED if interrupted else Status.ROLLED_BACK
+
+
 def _rolled_back(
-    manager: RollbackManager,
-    plan: Plan,
-    ledger: Ledger,
-    plan_id: str,
-    error: DeploymentSystemError,
-    progress: Progress,
+    manager: RollbackManager, plan: Plan, applier: Applier, plan_id: str, error: DeploymentSystemError
 ) -> Sequence[DeploymentSystemError]:
     """Puts everything back and notes what became of each change; what could not be put back, as errors of
     which one has the code DEPLOYMENT_ROLLBACK_FAILED."""
+    ledger, progress = applier.ledger, applier.progress
     progress("roll back", 0, None, "")
     try:
-        complete = manager.execute_rollback(plan_id, error=error)
+        complete = manager.execute_rollback(plan_id, error=error, await_late=applier.await_late)
     except DeploymentSystemError as failure:
         if failure.context.extra.get("undone") == OperationStatus.ROLLED_BACK:
             # The store has no room for the note, and so knows less than we do: whoever rolls the plan back

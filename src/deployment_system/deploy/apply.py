@@ -37,6 +37,7 @@ from deployment_system.error_handling import (
     RollbackManager,
     attempts_of,
 )
+from deployment_system.error_handling.undoing import AwaitLate, nothing_is_late
 
 
 class Outcome(StrEnum):
@@ -84,6 +85,8 @@ class Applier:
     ceiling: int
     journal: RollbackManager
     """Each phase is written down, durably, before its first effect."""
+    await_late: AwaitLate = nothing_is_late
+    """What waits for writes whose answers were lost: what is looked at before may change afterwards."""
     progress: Progress = no_progress
     flow_ids: dict[str, str] = field(default_factory=dict)
     deployment_ids: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -218,6 +221,7 @@ class Applier:
         """What the server has stored, by `flow/deployment`. Raises DEPLOYMENT_VERIFICATION_FAILED."""
         if not changes:
             return {}
+        self.await_late()
         self.progress("verify", 0, len(changes), "")
         ids = {self.deployment_ids[(change.flow_name, change.name)]: change for change in changes}
         stored = {item["id"]: item for item in self.server.deployments(ids=list(ids))}
@@ -243,6 +247,7 @@ class Applier:
     def _verify_gone(self, deletions: Sequence[Change]) -> None:
         if not deletions:
             return
+        self.await_late()
         left = self.server.deployments(ids=[change.actual.id for change in deletions if change.actual])
         if left:
             raise DeploymentError(

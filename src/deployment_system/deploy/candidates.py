@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from deployment_system.config import FlowSettings, PrefectDeployment, flow_settings
+from deployment_system.config import FlowSettings, PrefectDeployment, docker_option_errors, flow_settings
 from deployment_system.deploy.flow_problems import Problems
 from deployment_system.deploy.project import Project
 from deployment_system.discovery import Discovery, Flow, discover
@@ -101,8 +101,8 @@ def _from_prefect_yaml(project: Project, found: Discovery, problems: Problems) -
     )
     by_entrypoint = {flow.entrypoint: flow for flow in found.flows}
     for declared in project.prefect_project.deployments:
-        if declared.build_steps or declared.push_steps:
-            problems.add_plain([_steps_come_later(declared)])
+        if unsupported := _unsupported_in_steps(declared):
+            problems.add_plain(unsupported)
             continue
         entrypoint = normal_entrypoint(declared.entrypoint)
         flow = by_entrypoint.get(entrypoint) or _scanned_on_its_own(project, entrypoint, problems)
@@ -114,18 +114,11 @@ def _from_prefect_yaml(project: Project, found: Discovery, problems: Problems) -
         yield Candidate(flow, prefect=declared)
 
 
-def _steps_come_later(declared: PrefectDeployment) -> ValidationError:
-    """Never left out silently: the deployment would refer to an image that nobody has built."""
-    step = (*declared.build_steps, *declared.push_steps)[0]
-    return ValidationError(
-        f"the deployment {declared.name!r}: {step.phase} steps are not supported yet: they come with "
-        "container deployments",
-        error_code=ErrorCodes.PREFECT_YAML_UNSUPPORTED,
-        context=step.place.extended(deployment_name=declared.name),
-        remediation=[
-            f"Deploy it with `prefect deploy --name {declared.name}` as before, or remove its steps."
-        ],
-    )
+def _unsupported_in_steps(declared: PrefectDeployment) -> list[DeploymentSystemError]:
+    """Never left out silently: an image would not be what its step asks for."""
+    steps = (*declared.build_steps, *declared.push_steps)
+    found = [error for step in steps for error in docker_option_errors(step)]
+    return [error.with_context(deployment_name=declared.name) for error in found]
 
 
 def normal_entrypoint(entrypoint: str) -> str:

@@ -16,6 +16,7 @@ from deployment_system.config import (
     PrefectDeployment,
     Schedule,
     Source,
+    is_docker_step,
     merged_mappings,
 )
 from deployment_system.deploy.deployments import DesiredDeployment
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from deployment_system.deploy.images import DesiredImage
 
 PROCESS_POOL_TYPE = "process"
+FOLDER_IN_IMAGE = "/opt/prefect"
+"""Below it is the repository, in an image that was built as Prefect builds it."""
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -102,7 +105,7 @@ def declared_by_prefect_yaml(
         "pull_steps": (
             list(declared.pull_steps)
             if declared.pull_steps is not None
-            else pull_steps(environment.source, root)
+            else pull_steps_of_prefect(declared, environment.source, root)
         ),
         "concurrency_limit": None,
     }
@@ -133,6 +136,7 @@ def declared_by_prefect_yaml(
         schedules_declared=declared.schedules is not None,
         removes_foreign_schedules=declared.schedules == (),
         paused=declared.paused,
+        prefect=declared,
     )
 
 
@@ -161,6 +165,15 @@ def pull_steps(source: Source, root: Path) -> list[dict[str, Any]]:
             step["commit_sha" if _COMMIT.fullmatch(source.git.ref) else "branch"] = source.git.ref
         return [{"prefect.deployments.steps.git_clone": step}]
     return [_working_directory(str(root))]
+
+
+def pull_steps_of_prefect(declared: PrefectDeployment, source: Source, root: Path) -> list[dict[str, Any]]:
+    """Those of a prefect.yaml that names none. A step that builds an image has the code copied to where
+    Prefect expects it there; unless the environment says where the code is, as Prefect's own default."""
+    builds_image = any(is_docker_step(step.function) for step in declared.build_steps)
+    if builds_image and source.kind == "local":
+        return [_working_directory(f"{FOLDER_IN_IMAGE}/{root.name}")]
+    return pull_steps(source, root)
 
 
 def steps_in_image(image: "DesiredImage") -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """`deploy` and `clean`: plan, ask, apply, and say what came of it."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,6 +14,7 @@ from deployment_system.deploy.assess import Options
 from deployment_system.deploy.image_doors import ImageDoors
 from deployment_system.deploy.memory import note_of
 from deployment_system.deploy.pace import DEFAULT_CEILING
+from deployment_system.deploy.patience import LateWrites
 from deployment_system.deploy.plan import Action, Change, Plan, plan_deletion
 from deployment_system.deploy.planning import (
     Planned,
@@ -43,6 +44,7 @@ from deployment_system.error_handling import (
     ErrorContext,
     RollbackManager,
 )
+from deployment_system.error_handling.store import Note
 
 FRESH_SECONDS = 2.0
 """A plan that is older when it is begun, because somebody thought about it, is made once more: what others
@@ -94,15 +96,14 @@ def deploy(
     with project.connect() as server, _transactions(project, options, progress) as (manager, left):
         planning = partial(
             make_plan,
-            project,
-            server,
-            selection,
+            server=server,
+            selection=selection,
             options=options.assessment,
             force=options.force,
             progress=progress,
             store=None if manager is None else manager.store,
         )
-        planned, planned_at = planning(), time.monotonic()
+        planned, planned_at = planning(project), time.monotonic()
         plan = replace(planned.plan, warnings=(*planned.plan.warnings, *left))
         if saved is not None and options.plan_file is not None:
             check_still_true(options.plan_file, saved, plan, selection, project.owner.project)
@@ -123,50 +124,62 @@ def deploy(
             refuse_known_failure(project, manager, plan.effective)
         began += _confirmed(project, plan, confirm)
         if time.monotonic() - planned_at > FRESH_SECONDS:
-            planned = _planned_anew(plan, planning)
-            plan = replace(plan, changes=planned.plan.changes, images=planned.plan.images)
-        applier = Applier(
-            server,
-            project.owner,
-            Ledger(),
-            options.ceiling,
-            manager,
-            progress,
-            dict(planned.observed.flow_ids),
-        )
+            planned, plan = _planned_anew(project, plan, planning)
+        applier = _applier(project, server, options, manager, progress, planned.observed.flow_ids)
         declared = note_of(project, planned.desired, planned.memory)
-        make_images = None
-        if plan.effective_images or (options.preflight and plan.images):
-            make_images = partial(_make_images, project, manager, planned, plan, planning, options, progress)
-        return run_transaction(project, applier, manager, plan, began, [declared], make_images)
+        prepare = None
+        if plan.steps or plan.effective_images or (options.preflight and plan.images):
+            prepare = partial(_prepare, project, manager, planned, plan, planning, options, progress)
+        return run_transaction(project, applier, manager, plan, began, [declared], prepare)
 
 
-def _planned_anew(plan: Plan, planning: Callable[[], Planned]) -> Planned:
-    """Another look at the world. Raises PLAN_OUTDATED where it has changed."""
-    anew = planning()
+def _planned_anew(
+    project: Project, plan: Plan, planning: Callable[[Project], Planned]
+) -> tuple[Planned, Plan]:
+    """Another look at the world, and the plan after it. Raises PLAN_OUTDATED where the world has changed, and
+    what is wrong with a deployment now that its steps have run."""
+    known = {item.error.fingerprint for item in plan.skipped}
+    try:
+        anew = planning(project)
+        errors: Sequence[DeploymentSystemError] = [item.error for item in anew.plan.skipped]
+    except ProblemsFound as found:
+        errors = found.errors
+    for error in errors:
+        if error.fingerprint not in known:
+            raise error
     check_same(plan, anew.plan)
-    return anew
+    return anew, replace(plan, changes=anew.plan.changes, images=anew.plan.images)
 
 
-def _make_images(
+def _prepare(
     project: Project,
     manager: RollbackManager,
     planned: Planned,
     plan: Plan,
-    planning: Callable[[], Planned],
+    planning: Callable[[Project], Planned],
     options: DeployOptions,
     progress: Progress,
-) -> Plan:
-    """Builds and pushes what the plan needs; the plan that knows under which digests."""
-    from deployment_system.deploy.image_making import ImageMaker
+) -> tuple[Plan, Sequence[Note]]:
+    """Runs the steps, then builds and pushes what the plan needs: the plan that knows what they gave, and
+    under which digests, and what is to be remembered of it."""
+    if plan.steps:
+        from deployment_system.deploy.step_running import run_steps
 
-    with ImageDoors(project) as doors:
-        maker = ImageMaker(project, doors, manager, progress, options.on_build_line)
-        maker.make(plan.images)
-        if options.preflight:
-            maker.check(planned.desired)
-    anew = _planned_anew(plan, planning)
-    return replace(plan, changes=anew.plan.changes)
+        waiting = [item.prefect for item in planned.desired if item.prefect is not None and item.steps]
+        project = run_steps(project, waiting, manager, progress=progress, on_line=options.on_build_line)
+        planned, plan = _planned_anew(project, plan, planning)
+    if plan.effective_images or (options.preflight and plan.images):
+        from deployment_system.deploy.image_making import ImageMaker
+
+        with ImageDoors(project) as doors:
+            maker = ImageMaker(project, doors, manager, progress, options.on_build_line)
+            maker.make(plan.images)
+            if options.preflight:
+                maker.check(planned.desired)
+        images = plan.images
+        planned, plan = _planned_anew(project, plan, planning)
+        plan = replace(plan, images=images)
+    return plan, [note_of(project, planned.desired, planned.memory)]
 
 
 def clean(
@@ -195,9 +208,23 @@ def clean(
             anew = _plan_cleaning(project, server, selection, force=options.force, progress=progress)
             check_same(plan, anew)
             plan = replace(plan, changes=anew.changes)
-        applier = Applier(server, project.owner, Ledger(), options.ceiling, manager, progress)
+        applier = _applier(project, server, options, manager, progress)
         finish = partial(_remove_images, project, manager, plan, progress) if removed else None
         return run_transaction(project, applier, manager, plan, began, finish=finish)
+
+
+def _applier(
+    project: Project,
+    server: PrefectServer,
+    options: DeployOptions,
+    manager: RollbackManager,
+    progress: Progress,
+    flow_ids: Mapping[str, str] | None = None,
+) -> Applier:
+    late = LateWrites(server, project.environment.outage_patience_seconds, progress)
+    return Applier(
+        server, project.owner, Ledger(), options.ceiling, manager, late, progress, dict(flow_ids or {})
+    )
 
 
 def _removable_names(project: Project) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """A deployment as it is declared, and as the server has it. Values only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ from deployment_system.deploy.schedules import ActualSchedule, DesiredSchedule
 from deployment_system.error_handling import ErrorContext
 
 if TYPE_CHECKING:  # images are read by who has some
+    from deployment_system.config import BuildStep, PrefectDeployment
     from deployment_system.deploy.images import DesiredImage
 
 PROJECT_LABEL = "deployment-system.project"
@@ -57,11 +58,30 @@ class DesiredDeployment:
     """What its runs start from: of container deployments."""
     pool_type: str | None = None
     """The type that its work pool must have; None: whoever declared it chose the pool for a reason."""
+    prefect: "PrefectDeployment | None" = field(default=None, repr=False)
+    """As a prefect.yaml says it, with the steps that run before it is deployed."""
 
     @property
     def key(self) -> tuple[str, str]:
         """What the server knows it by."""
         return (self.flow_name, self.name)
+
+    @property
+    def steps(self) -> "tuple[BuildStep, ...]":
+        """What runs before it is deployed, in this order."""
+        return () if self.prefect is None else (*self.prefect.build_steps, *self.prefect.push_steps)
+
+    @property
+    def fields_from_steps(self) -> frozenset[str]:
+        """The fields whose values are known only when the steps have run."""
+        references = () if self.prefect is None else self.prefect.references
+        return frozenset(_field_at(reference.where) for reference in references)
+
+
+def _field_at(where: Sequence[str | int]) -> str:
+    """From the way to a value in a prefect.yaml to the field that it is part of."""
+    first = where[1] if where[0] == "work_pool" else where[0]
+    return "pull_steps" if first == "pull" else str(first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from deployment_system.error_handling import UndoHandler
 
 if TYPE_CHECKING:  # most commands need no Docker, and do not wait for its import
     from deployment_system.builders.build_log import OnLine
+    from deployment_system.builders.build_request import Builder
     from deployment_system.builders.builder import DockerBuilder
     from deployment_system.builders.engine import DockerEngine
     from deployment_system.builders.registry import Registry
@@ -24,6 +25,7 @@ class ImageDoors:
         self._stack = ExitStack()
         self._engines: dict[str | None, DockerEngine] = {}
         self._registries: dict[str, Registry] = {}
+        self._given: dict[str, RegistryCredentials] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -51,17 +53,29 @@ class ImageDoors:
             self._registries[host] = self._stack.enter_context(registry)
         return self._registries[host]
 
+    def log_in(self, host: str, credentials: "RegistryCredentials") -> None:
+        """Uses these for a registry from now on, rather than what Docker has stored."""
+        self._given[host] = credentials
+        self._registries.pop(host, None)
+
     def credentials(self, host: str) -> "RegistryCredentials | None":
-        """What Docker has stored for a registry."""
+        """What was given for a registry, else what Docker has stored for it."""
+        if host in self._given:
+            return self._given[host]
         from deployment_system.builders.registry_credentials import stored_credentials
 
         return stored_credentials(host)
 
-    def builder(self, on_line: "OnLine | None" = None, log_folder: Path | None = None) -> "DockerBuilder":
-        """Builds with the project's engine."""
+    def builder(
+        self,
+        on_line: "OnLine | None" = None,
+        log_folder: Path | None = None,
+        builder: "Builder | None" = None,
+    ) -> "DockerBuilder":
+        """Builds with the project's engine, and with one of Docker's two builders where that is said."""
         from deployment_system.builders.builder import DockerBuilder
 
-        return DockerBuilder(self.engine(), log_folder=log_folder, on_line=on_line)
+        return DockerBuilder(self.engine(), log_folder=log_folder, on_line=on_line, builder=builder)
 
     def undo_handlers(self) -> dict[str, UndoHandler]:
         """What puts images and their names back."""

@@ -1,45 +1,29 @@
 """Images built, pushed and named, inside a transaction: what is to be undone is written down before."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deployment_system.builders.image_names import PROJECT_LABEL, parse_image_name
-from deployment_system.builders.kept_images import KEPT_REPOSITORY, image_ids, keep_before_move, release_kept
+from deployment_system.builders.kept_images import KEPT_REPOSITORY, keep_before_move
 from deployment_system.builders.preflight import check_flow_in_image
-from deployment_system.builders.undo import (
-    REGISTRY_TAG,
-    TAG,
-    registry_tag_reference,
-    registry_tag_state,
-    tag_reference,
-    tag_state,
-)
-from deployment_system.builders.undo_image import IMAGE, image_reference
 from deployment_system.deploy.crew import Crew
 from deployment_system.deploy.deployments import DesiredDeployment
 from deployment_system.deploy.image_doors import ImageDoors
+from deployment_system.deploy.image_journal import ImageJournal
 from deployment_system.deploy.image_plan import ImageChange
 from deployment_system.deploy.images import DesiredImage, build_request
 from deployment_system.deploy.plan import Action
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
-from deployment_system.error_handling import (
-    DockerError,
-    ErrorCodes,
-    ErrorContext,
-    Intent,
-    OperationType,
-    RollbackManager,
-)
+from deployment_system.error_handling import DockerError, ErrorCodes, ErrorContext, RollbackManager
 
 BUILDS_SIDE_BY_SIDE = 2
 """A build mostly waits for a package index; more of them than cores only wait for each other."""
 
 OnLine = Callable[[str], object]
-State = Mapping[str, Any]
 
 if TYPE_CHECKING:
     from deployment_system.builders.engine import Image
@@ -56,6 +40,11 @@ class ImageMaker:
     on_line: OnLine | None = None
     """Told each line of a build and a push."""
     side_by_side: int = BUILDS_SIDE_BY_SIDE
+
+    @property
+    def images(self) -> ImageJournal:
+        """Where each effect is written down first."""
+        return ImageJournal(self.doors, self.journal)
 
     def make(self, changes: Sequence[ImageChange], *, push: bool = True) -> None:
         """Builds what is new, pushes it where images are pushed, and lets the further names follow."""
@@ -77,7 +66,7 @@ class ImageMaker:
         made = chain(crew.run(to_do[:1], make_one), crew.run(to_do[1:], make_one))
         for done, change in enumerate(made, start=1):
             self.progress("build", done, len(to_do), change.name)
-        self._release_what_nobody_needs()
+        self.images.release_what_nobody_needs()
 
     def remove(self, images: "Sequence[Image]") -> None:
         """Takes every name from these images. They are kept, without a name of ours, until the plan is
@@ -85,13 +74,11 @@ class ImageMaker:
         engine = self.doors.engine()
         for done, image in enumerate(images, start=1):
             for name in image.tags:
-                reference = tag_reference(engine.url, name)
-                what = f"remove image {name}"
-                self._prepare(TAG, reference, None, what, OperationType.DOCKER_IMAGE_REMOVE)
+                self.images.before_removal(name)
                 keep_before_move(engine, name, None)
                 engine.remove(name)
             self.progress("remove images", done, len(images), ", ".join(image.tags))
-        self._release_what_nobody_needs()
+        self.images.release_what_nobody_needs()
 
     def check(self, desired: Sequence[DesiredDeployment]) -> None:
         """Imports the entrypoint of each container deployment in its image, as a worker would. Raises
@@ -106,13 +93,11 @@ class ImageMaker:
     def _build(self, image: DesiredImage, crew: Crew) -> str:
         """The id of the image."""
         content = image.content.content
-        what = f"build image {image.name}"
-        reference = image_reference(self.doors.engine().url, content)
-        self._prepare(IMAGE, reference, {}, what, OperationType.DOCKER_IMAGE_BUILD)
+        self.images.before_build(content, image.name)
 
         def before_tag(name: str, image_id: str) -> None:
             crew.check()
-            self._before_tag(content, name, image_id)
+            self.images.before_tag(content, name, image_id)
 
         builder = self.doors.builder(self._heard(crew), self.project.state.build_logs)
         result = builder.build(build_request(image, self.project.root), before_tag=before_tag)
@@ -121,11 +106,7 @@ class ImageMaker:
     def _push(self, image: DesiredImage, image_id: str, crew: Crew) -> None:
         for name in (image.name, *image.further_names):
             crew.check()
-            what = f"push image {name}"
-            state = registry_tag_state(image_id)
-            self._prepare(
-                REGISTRY_TAG, registry_tag_reference(name), state, what, OperationType.DOCKER_IMAGE_PUSH
-            )
+            self.images.before_push(name, image_id)
             credentials = self.doors.credentials(parse_image_name(name).registry)
             self.doors.engine().push(name, credentials, on_line=self._heard(crew))
 
@@ -140,7 +121,7 @@ class ImageMaker:
             raise _gone(change.name)
         content = change.image.content.content
         for name in change.misplaced:
-            self.doors.builder().move_tag(name, image.id, partial(self._before_tag, content))
+            self.doors.builder().move_tag(name, image.id, partial(self.images.before_tag, content))
 
     def _name_in_registry(self, change: ImageChange) -> None:
         source = parse_image_name(change.name)
@@ -150,29 +131,8 @@ class ImageMaker:
             raise _gone(change.name)
         for name in change.misplaced:
             target = parse_image_name(name)
-            state = {**registry_tag_state(str(manifest.image_id)), "digest": manifest.digest}
-            what = f"name image {name} in its registry"
-            self._prepare(
-                REGISTRY_TAG, registry_tag_reference(name), state, what, OperationType.DOCKER_IMAGE_TAG
-            )
+            self.images.before_registry_tag(name, str(manifest.image_id), manifest.digest)
             registry.put_manifest(target.path, str(target.tag), manifest)
-
-    def _before_tag(self, content: str, name: str, image_id: str) -> None:
-        reference = tag_reference(self.doors.engine().url, name)
-        state = tag_state(content, image_id)
-        self._prepare(TAG, reference, state, f"name image {name}", OperationType.DOCKER_IMAGE_TAG)
-
-    def _prepare(
-        self,
-        kind: str,
-        reference: Mapping[str, Any],
-        after: State | None,
-        what: str,
-        operation_type: OperationType,
-    ) -> None:
-        """Looks, and writes down what is about to be done, before it is done."""
-        before = self.doors.undo_handlers()[kind].observe(reference)
-        self.journal.prepare([Intent(kind, reference, before, after, what, operation_type)])
 
     def _heard(self, crew: Crew) -> OnLine:
         def hear(line: str) -> None:
@@ -181,14 +141,6 @@ class ImageMaker:
                 self.on_line(line)
 
         return hear
-
-    def _release_what_nobody_needs(self) -> None:
-        """Images were kept for plans that are forgotten by now."""
-        needed: set[str] = set()
-        for plan in self.journal.rollback_plans.values():
-            tags = [operation for operation in plan.operations if operation.kind == TAG]
-            needed |= image_ids(state for each in tags for state in (each.before, each.after))
-        release_kept(self.doors.engine(), needed)
 
 
 def _gone(name: str) -> DockerError:

@@ -1,10 +1,12 @@
-"""Waits for a server that went away in the middle of a deployment, so that what was changed can be put back.
+"""Waits for a server that went away in the middle of a deployment, so that what was changed can be put back,
+and for what a slow one may still do.
 
 A server that restarts takes ten to thirty seconds, longer than the retries of a single request.
 """
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from deployment_system.api.prefect_server import PrefectServer
@@ -17,6 +19,26 @@ DEFAULT_PATIENCE_SECONDS = 60.0
 """Twice what the slowest boot of a Prefect server took in our measurements."""
 
 ASK_AGAIN_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class LateWrites:
+    """Called, it waits until no write of which the answer was lost can be made any more, `patience_seconds`
+    at most: a slow server may still make them. Whether answers were lost at all."""
+
+    server: PrefectServer
+    patience_seconds: float = DEFAULT_PATIENCE_SECONDS
+    progress: Progress = no_progress
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    def __call__(self) -> bool:
+        """Waits."""
+        end = self.clock() + self.patience_seconds
+        while (left := min(self.server.late_seconds, end - self.clock())) > 0:
+            self.progress("wait for late writes", 0, None, f"{left:.0f} s left")
+            self.sleep(min(left, ASK_AGAIN_SECONDS))
+        return self.server.answers_lost > 0
 
 
 class Patience:

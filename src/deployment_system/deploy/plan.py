@@ -12,6 +12,7 @@ from deployment_system.deploy.deployments import (
     DesiredDeployment,
     Owner,
 )
+from deployment_system.deploy.planned_steps import PlannedStep, planned_steps
 from deployment_system.deploy.schedules import DesiredSchedule, SchedulePair, comparable, pair_schedules
 from deployment_system.error_handling import (
     DeploymentError,
@@ -127,15 +128,21 @@ class Plan:
         return tuple(change for change in self.images if change.action is not Action.UNCHANGED)
 
     @property
+    def steps(self) -> tuple[PlannedStep, ...]:
+        """The build and push steps of a prefect.yaml that run before the deployments are written."""
+        return planned_steps(self.changes)
+
+    @property
     def does_something(self) -> bool:
-        """Whether there is anything to do."""
-        return bool(self.effective or self.effective_images or self.removed_images)
+        """Whether there is anything to do. Only a step itself knows whether it does something."""
+        return bool(self.effective or self.effective_images or self.steps or self.removed_images)
 
     def to_dict(self) -> dict[str, Any]:
         """As the JSON output of `plan` shows it."""
         return {
             "environment": self.environment,
             "server": self.server_url,
+            "steps": [step.to_dict() for step in self.steps],
             "changes": [change.to_dict() for change in self.all_changes],
             "summary": self.summary,
             "skipped": [skipped.to_dict() for skipped in self.skipped],

@@ -14,6 +14,7 @@ from typing import Any
 from deployment_system.deploy.containers import IMAGE_VARIABLE
 from deployment_system.deploy.plan import Change, Plan
 from deployment_system.deploy.planning import Selection
+from deployment_system.deploy.schedules import comparable
 from deployment_system.error_handling import DeploymentError, ErrorCodes, ErrorContext, ValidationError
 
 FORMAT = 1
@@ -70,9 +71,20 @@ def check_still_true(
 def check_same(plan: Plan, anew: Plan) -> None:
     """Raises PLAN_OUTDATED, naming what differs, unless both have the very same changes of deployments. Under
     which digest an image is known is told only once it was pushed: that makes no difference."""
-    before, now = ([_but_for_its_image(change) for change in each.changes] for each in (plan, anew))
+    before, now = ([_comparable(change) for change in each.changes] for each in (plan, anew))
     if differing := _differing_changes(before, now):
         raise _outdated("it was looked at", differing, ErrorContext(environment=plan.environment))
+
+
+def _comparable(change: Change) -> dict[str, Any]:
+    """Of a deployment whose steps have run meanwhile only what the server has: they decide what becomes of
+    it."""
+    if change.desired is None or not change.desired.steps:
+        return _but_for_its_image(change)
+    actual = change.actual
+    there = None if actual is None else {"fields": actual.fields, "paused": actual.paused}
+    schedules = None if actual is None else [comparable(item) for item in actual.schedules]
+    return {"flow": change.flow_name, "name": change.name, "there": there, "schedules": schedules}
 
 
 def _but_for_its_image(change: Change) -> dict[str, Any]:
@@ -107,6 +119,7 @@ def _identity(plan: Plan, selection: Selection, project: str) -> dict[str, Any]:
         "environment": plan.environment,
         "server": plan.server_url,
         "selection": selection.to_dict(),
+        "steps": [step.to_dict() for step in plan.steps],
         "changes": [change.to_dict() for change in plan.all_changes],
     }
 

@@ -97,11 +97,11 @@ def read_status(
     for item in desired:
         actual = observed.deployments.get(item.key)
         change = plan_deployment(item, actual, project.owner, memory)
-        remark = remarks.get(item.key)
-        differs = tuple(change.fields) if actual else ()
-        if remark == IMAGE_UNKNOWN or (remark is not None and change.action is Action.UNCHANGED):
+        # What the steps of a prefect.yaml give is known only when they have run.
+        differs = tuple(name for name in change.fields if name not in item.fields_from_steps)
+        if (remark := remarks.get(item.key)) and (remark == IMAGE_UNKNOWN or not differs):
             differs = (remark,)
-        in_sync = change.action is Action.UNCHANGED and remark is None
+        in_sync = actual is not None and not differs
         rows.append(_row(project, item, actual, in_sync, differs if actual else ()))
     declared = {item.key for item in assessment.desired}
     rows.extend(

@@ -37,11 +37,13 @@ from deployment_system.error_handling.undo_files import FILE_KIND, FileHandler
 from deployment_system.error_handling.undo_preview import Preview, previewed
 from deployment_system.error_handling.undo_step import Again
 from deployment_system.error_handling.undoing import (
+    AwaitLate,
     OnUndone,
     SideBySide,
     Undoing,
     called_once,
     nobody_is_told,
+    nothing_is_late,
     one_after_another,
 )
 
@@ -230,13 +232,20 @@ class RollbackManager:
     # --- rolling back
 
     def execute_rollback(
-        self, plan_id: str | None = None, *, force: bool = False, error: DeploymentSystemError | None = None
+        self,
+        plan_id: str | None = None,
+        *,
+        force: bool = False,
+        error: DeploymentSystemError | None = None,
+        await_late: AwaitLate = nothing_is_late,
     ) -> bool:
         """Rolls back a plan: the open one, or one that a process left or committed. Whether everything is
         as before; if not, the operations of the plan say what is not, and why.
 
         `force` also overwrites what somebody else changed. `error` is what made it necessary: the plan's
-        first one is kept. Raises PLAN_NOT_FOUND; LOCK_HELD when another process is at work on the plan;
+        first one is kept. `await_late` is called when everything is put back: it waits for effects that may
+        still be on their way, and says whether there were any; then what was as before is looked at a
+        second time. Raises PLAN_NOT_FOUND; LOCK_HELD when another process is at work on the plan;
         and the store's errors, when what was done could not be recorded: then it can be called again.
         """
         with self._turn:
@@ -245,9 +254,9 @@ class RollbackManager:
                 raise _misused("there is no transaction to roll back: name a plan")
             record = None if error is None else error.to_dict()
             if now is None:
-                return self._roll_back_stored(str(plan_id), force, record)
+                return self._roll_back_stored(str(plan_id), force, record, await_late)
             try:
-                return self._roll_back_open(now, force, record)
+                return self._roll_back_open(now, force, record, await_late)
             finally:
                 self._leave(now)
 
@@ -316,7 +325,9 @@ class RollbackManager:
                 continue  # it stays unknown, as it was
             self.store.journal.record_after(now.lock, now.plan.plan_id, operation.sequence, after)
 
-    def _roll_back_open(self, now: _Open, force: bool, error: Mapping[str, Any] | None) -> bool:
+    def _roll_back_open(
+        self, now: _Open, force: bool, error: Mapping[str, Any] | None, await_late: AwaitLate
+    ) -> bool:
         plan_id = now.plan.plan_id
         try:
             self.store.journal.start_undo(plan_id, self._owner, now.lock, error)
@@ -324,19 +335,28 @@ class RollbackManager:
             if failure.error_code == ErrorCodes.LOCK_LOST:
                 raise
             # The store takes no notes. Everything needed is in memory: better undone than half done.
-        return self._undo(plan_id, now.lock, now.operations, force)
+        return self._undo(plan_id, now.lock, now.operations, force, await_late)
 
-    def _roll_back_stored(self, plan_id: str, force: bool, error: Mapping[str, Any] | None) -> bool:
+    def _roll_back_stored(
+        self, plan_id: str, force: bool, error: Mapping[str, Any] | None, await_late: AwaitLate
+    ) -> bool:
         if self.store.journal.plan(plan_id).status is OperationStatus.ROLLED_BACK:
             return True
         _, lock = self.store.journal.start_undo(plan_id, self._owner, None, error)
         keeper = LeaseKeeper(self.store.locks.renew, lock)
         try:
-            return self._undo(plan_id, lock, self.store.journal.operations(plan_id), force)
+            return self._undo(plan_id, lock, self.store.journal.operations(plan_id), force, await_late)
         finally:
             keeper.stop()
 
-    def _undo(self, plan_id: str, lock: Lock, operations: list[OperationRecord], force: bool) -> bool:
+    def _undo(
+        self,
+        plan_id: str,
+        lock: Lock,
+        operations: list[OperationRecord],
+        force: bool,
+        await_late: AwaitLate,
+    ) -> bool:
         undoing = Undoing(
             self.store.journal,
             self.handlers,
@@ -347,6 +367,7 @@ class RollbackManager:
             side_by_side=self._side_by_side,
             again=self._again,
             on_undone=self._on_undone,
+            await_late=await_late,
         )
         return undoing.run(operations) is OperationStatus.ROLLED_BACK
 

@@ -20,6 +20,9 @@ from deployment_system.error_handling.undo import (
 Again = Callable[[Callable[[], Any]], Any]
 """Calls a function, again where that can help."""
 
+Starts = Mapping[int, Sequence[State | None]]
+"""For each operation by its number: how its resource may have been before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:

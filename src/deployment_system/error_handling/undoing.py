@@ -5,7 +5,7 @@ is to be done follows from what the journal says and what is found.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -15,14 +15,19 @@ from deployment_system.error_handling.error_types import DeploymentSystemError
 from deployment_system.error_handling.store.journal import Journal
 from deployment_system.error_handling.store.locks import Lock
 from deployment_system.error_handling.store.records import Mark, OperationRecord, OperationStatus
-from deployment_system.error_handling.undo import GroupUndoHandler, UndoHandlers
-from deployment_system.error_handling.undo_step import Again, Look, UndoStep, starts_of
+from deployment_system.error_handling.undo import GroupUndoHandler, UndoFunction, UndoHandlers
+from deployment_system.error_handling.undo_step import Again, Look, Starts, UndoStep, starts_of
 
 SideBySide = Callable[[Sequence[Callable[[], None]]], None]
 """Runs all of these, in any order or at once, and returns when all have ended. They raise nothing but
 what should stop everything, such as KeyboardInterrupt."""
+AwaitLate = Callable[[], bool]
+"""Waits for effects that may still be on their way, such as a write whose answer was lost, and says whether
+there were any."""
 OnUndone = Callable[[int, int, str], None]
 """Told how many of how many operations are settled, and what the last one of them was about."""
+
+AS_BEFORE = (OperationStatus.ROLLED_BACK, OperationStatus.SKIPPED)
 
 _STORE_CODES = (ErrorCodes.STATE_FULL, ErrorCodes.STATE_BUSY, ErrorCodes.STATE_UNUSABLE)
 
@@ -36,6 +41,11 @@ def one_after_another(steps: Sequence[Callable[[], None]]) -> None:
 def called_once(function: Callable[[], Any]) -> Any:
     """No second attempt: handlers that reach a network try again by themselves."""
     return function()
+
+
+def nothing_is_late() -> bool:
+    """Every effect was waited for."""
+    return False
 
 
 def nobody_is_told(done: int, total: int, description: str) -> None:
@@ -55,15 +65,29 @@ class Undoing:
     side_by_side: SideBySide = one_after_another
     again: Again = called_once
     on_undone: OnUndone = nobody_is_told
+    await_late: AwaitLate = nothing_is_late
     _unwritten: list[Mark] = field(default_factory=list)
 
     def run(self, operations: Iterable[OperationRecord]) -> OperationStatus:
         """Undoes them and records the result; what became of the plan. Raises LOCK_LOST, at once, and at
         the end the error of a store that took no notes."""
-        statuses: set[OperationStatus] = set()
         last_first = sorted(operations, key=lambda operation: operation.sequence, reverse=True)
         starts = starts_of(last_first[::-1])
-        settled = 0
+        open_ones = [each for each in last_first if each.status is not OperationStatus.ROLLED_BACK]
+        marks = self._undo(open_ones, starts)
+        if self.await_late():
+            marks |= self._undo_what_came_late(open_ones, starts, marks)
+            self._unwritten = list(marks.values())
+        status = _of_plan({mark.status for mark in marks.values()})
+        try:
+            self.journal.finish(self.lock, self.plan_id, status, self._unwritten)
+        except DeploymentSystemError as error:
+            raise error.with_context(plan_id=self.plan_id, undone=status.value)  # noqa: B904 - the same error
+        return status
+
+    def _undo(self, last_first: Sequence[OperationRecord], starts: Starts) -> dict[int, Mark]:
+        """What became of each operation, by its number."""
+        marks: dict[int, Mark] = {}
         for _, group in groupby(last_first, key=lambda operation: operation.group):
             steps = [
                 UndoStep(
@@ -75,20 +99,27 @@ class Undoing:
                     self.again,
                 )
                 for operation in group
-                if operation.status is not OperationStatus.ROLLED_BACK
             ]
-            statuses |= self._undo_group(steps)
-            settled += len(steps)
-            if steps:
-                self.on_undone(settled, len(last_first), steps[-1].operation.description)
-        status = _of_plan(statuses)
-        try:
-            self.journal.finish(self.lock, self.plan_id, status, self._unwritten)
-        except DeploymentSystemError as error:
-            raise error.with_context(plan_id=self.plan_id, undone=status.value)  # noqa: B904 - the same error
-        return status
+            self._undo_group(steps)
+            marks |= {step.operation.sequence: step.mark for step in steps if step.mark}
+            self.on_undone(len(marks), len(last_first), steps[-1].operation.description)
+        return marks
 
-    def _undo_group(self, steps: list[UndoStep]) -> set[OperationStatus]:
+    def _undo_what_came_late(
+        self, last_first: Sequence[OperationRecord], starts: Starts, marks: Mapping[int, Mark]
+    ) -> dict[int, Mark]:
+        """A second look at everything that was as before, and can be looked at."""
+        again = [
+            replace(operation, found=mark.found, undo_started=mark.undo_started)
+            for operation in last_first
+            if (mark := marks[operation.sequence]).status in AS_BEFORE
+            and not isinstance(self.handlers.find(operation.kind), UndoFunction | None)
+        ]
+        found = self._undo(again, starts)
+        # Where somebody changed what was as before already, that is no conflict with this plan.
+        return {at: mark for at, mark in found.items() if mark.status is not OperationStatus.CONFLICT}
+
+    def _undo_group(self, steps: list[UndoStep]) -> None:
         self._look_at_many(steps)
         self.side_by_side([step.look for step in steps])
         to_restore = [step for step in steps if step.mark is None]
@@ -100,7 +131,6 @@ class Undoing:
             self._remove_many(to_restore)
             self.side_by_side([step.restore for step in to_restore])
             self._unwritten += [step.mark for step in to_restore if step.mark]
-        return {step.mark.status for step in steps if step.mark}
 
     def _look_at_many(self, steps: Sequence[UndoStep]) -> None:
         for handler, same in _by_handler(steps):

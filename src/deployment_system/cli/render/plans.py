@@ -9,6 +9,7 @@ import click
 from deployment_system.cli.render.images import image_lines
 from deployment_system.deploy.apply import Outcome
 from deployment_system.deploy.plan import Action, Change, Plan
+from deployment_system.deploy.planned_steps import PlannedStep
 from deployment_system.deploy.result import DeployResult, Status
 
 LONGEST_VALUE = 60
@@ -24,7 +25,8 @@ _OF_REMOVED_IMAGES = {Status.DEPLOYED: "deleted", Status.ROLLBACK_INCOMPLETE: "d
 
 def plan_text(plan: Plan) -> str:
     """Every change with its fields, and a summary."""
-    lines = [line for image in plan.images for line in image_lines(image)]
+    lines = [_step_line(step) for step in plan.steps]
+    lines += [line for image in plan.images for line in image_lines(image)]
     lines += [line for change in plan.effective for line in _change_lines(change)]
     lines += [_removed_image(name) for name in plan.removed_images]
     if plan.not_deployed:
@@ -68,7 +70,11 @@ def _ending(result: DeployResult) -> str:
         return f"nothing to do in {plan.environment}: {count} deployment(s) as declared{skipped}"
     if result.status is Status.DEPLOYED:
         parts = [f"{count} {DONE[action]}" for action, count in _counts(plan) if count]
-        parts += [f"{_image_names(plan)} deleted"] if plan.removed_images else []
+        if plan.removed_images:
+            parts.append(f"{_counted(len(plan.removed_images), 'image name')} deleted")
+        parts = parts or [f"{plan.summary['unchanged']} unchanged"]
+        if plan.steps:
+            parts.insert(0, f"{_counted(len(plan.steps), 'step')} run")
         return f"{plan.environment}: {', '.join(parts)}{skipped}, in {result.seconds:.1f} s"
     if result.status is Status.ROLLED_BACK:
         return f"{plan.environment}: failed; everything is as it was"
@@ -81,19 +87,28 @@ def _counts(plan: Plan) -> list[tuple[Action, int]]:
     return [(action, plan.summary[action.value]) for action in DONE]
 
 
-def _image_names(plan: Plan) -> str:
-    count = len(plan.removed_images)
-    return f"{count} image name" if count == 1 else f"{count} image names"
-
-
 def _flows(count: int) -> str:
-    return f"{count} flow" if count == 1 else f"{count} flows"
+    return _counted(count, "flow")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _step_line(planned: PlannedStep) -> str:
+    step = planned.step
+    names = ", ".join(planned.deployments[:3])
+    more = f" and {len(planned.deployments) - 3} more" if len(planned.deployments) > 3 else ""
+    return click.style(f"> {step.phase} step {step.name}", bold=True) + f"  for {names}{more}"
 
 
 def _summary(plan: Plan) -> str:
     parts = [f"{count} to {DOING[action]}" for action, count in _counts(plan) if count]
-    parts += [f"{_image_names(plan)} to delete"] if plan.removed_images else []
+    if plan.removed_images:
+        parts.append(f"{_counted(len(plan.removed_images), 'image name')} to delete")
     unchanged = plan.summary["unchanged"]
+    if plan.steps:
+        parts.insert(0, f"{_counted(len(plan.steps), 'step')} to run")
     text = ", ".join([*parts, f"{unchanged} unchanged"]) if parts else f"nothing to do: {unchanged} unchanged"
     skipped = f", {_flows(len({item.flow for item in plan.skipped}))} skipped" if plan.skipped else ""
     return f"{plan.environment}: {text}{skipped}"
