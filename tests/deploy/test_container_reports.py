@@ -215,3 +215,16 @@ def test_clean_asks_before_images_alone_go(shop: Workspace, engine: DockerEngine
     assert (status, names(engine, shop)) == (0, set()), shown
     assert "2 image names deleted" in shown
     assert shop.run("clean", "--images", "-ojson").document["status"] == "unchanged"
+
+
+def test_clean_leaves_the_images_of_deployments_that_stay(shop: Workspace, engine: DockerEngine) -> None:
+    """Their runs would find no image."""
+    shop.write_flow("report")
+    shop.write("flows/report.Dockerfile", f"{DOCKERFILE}LABEL of=report\n")
+    assert shop.deploy().status == 0
+    of_report = {name for name in names(engine, shop) if "/flows/report:" in name}
+    assert len(of_report) == 2
+    cleaned = shop.run("clean", "--images", "--only", shop.name("load"), "--yes", "-ojson")
+    assert cleaned.status == 0, cleaned.output + cleaned.errors
+    assert names(engine, shop) == of_report
+    assert [name.split("-")[1] for name in shop.stored()] == ["report"]

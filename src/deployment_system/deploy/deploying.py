@@ -1,7 +1,7 @@
 """`deploy` and `clean`: plan, ask, apply, and say what came of it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,6 +11,7 @@ from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.deploy.all_or_nothing import run_transaction
 from deployment_system.deploy.apply import Applier, Ledger
 from deployment_system.deploy.assess import Options
+from deployment_system.deploy.deployments import ActualDeployment
 from deployment_system.deploy.image_doors import ImageDoors
 from deployment_system.deploy.memory import note_of
 from deployment_system.deploy.pace import DEFAULT_CEILING
@@ -195,9 +196,9 @@ def clean(
     options = options or DeployOptions()
     began = time.monotonic()
     with project.connect() as server, _transactions(project, options, progress) as (manager, left):
-        plan = _plan_cleaning(project, server, selection, force=options.force, progress=progress)
-        removed = _removable_names(project) if options.images else ()
-        plan = replace(plan, warnings=(*plan.warnings, *left), removed_images=removed)
+        planning = partial(_plan_cleaning, project, server, selection, options, progress)
+        plan = planning()
+        plan = replace(plan, warnings=(*plan.warnings, *left))
         if manager is None:
             return DeployResult(Status.PLANNED, plan, Ledger(), seconds=time.monotonic() - began)
         if not plan.does_something:
@@ -205,11 +206,11 @@ def clean(
         planned_at = time.monotonic()
         began += _confirmed(project, plan, confirm)
         if time.monotonic() - planned_at > FRESH_SECONDS:
-            anew = _plan_cleaning(project, server, selection, force=options.force, progress=progress)
+            anew = planning()
             check_same(plan, anew)
             plan = replace(plan, changes=anew.changes)
         applier = _applier(project, server, options, manager, progress)
-        finish = partial(_remove_images, project, manager, plan, progress) if removed else None
+        finish = partial(_remove_images, project, manager, plan, progress) if plan.removed_images else None
         return run_transaction(project, applier, manager, plan, began, finish=finish)
 
 
@@ -227,12 +228,16 @@ def _applier(
     )
 
 
-def _removable_names(project: Project) -> tuple[str, ...]:
-    """The names that the images of this project have in the environment."""
+def _removable_names(project: Project, staying: Iterable[ActualDeployment]) -> tuple[str, ...]:
+    """The names that images of this project have in the environment, but for images that deployments need
+    which stay."""
     from deployment_system.deploy.image_making import removable_images
 
+    needed = {(item.fields.get("job_variables") or {}).get("image") for item in staying}
     with ImageDoors(project) as doors:
-        return tuple(sorted(tag for image in removable_images(project, doors) for tag in image.tags))
+        images = removable_images(project, doors)
+    removable = [image for image in images if not needed & {*image.tags, *image.digests}]
+    return tuple(sorted(tag for image in removable for tag in image.tags))
 
 
 def _remove_images(project: Project, manager: RollbackManager, plan: Plan, progress: Progress) -> None:
@@ -246,26 +251,33 @@ def _remove_images(project: Project, manager: RollbackManager, plan: Plan, progr
 
 
 def _plan_cleaning(
-    project: Project, server: PrefectServer, selection: Selection, *, force: bool, progress: Progress
+    project: Project,
+    server: PrefectServer,
+    selection: Selection,
+    options: DeployOptions,
+    progress: Progress,
 ) -> Plan:
-    observed = observe(server, [], project.owner, progress)
+    owned = owned_by(project.owner, observe(server, [], project.owner, progress))
     candidates = [
         item
-        for item in owned_by(project.owner, observed)
+        for item in owned
         if selection.takes(item.flow_name, item.name, item.file) and selection.types in ("all", item.type)
     ]
-    used = {} if force else in_use(server, candidates, project.environment_name)
+    used = {} if options.force else in_use(server, candidates, project.environment_name)
     changes = [
         Change(Action.UNCHANGED, item.name, item.flow_name, {}, actual=item)
         if item.id in used
         else plan_deletion(item)
         for item in candidates
     ]
+    going = {item.id for item in candidates} - set(used)
+    staying = [item for item in owned if item.id not in going]
     return Plan(
         project.environment_name,
         server.url,
         tuple(changes),
         warnings=(*project.warnings, *used.values()),
+        removed_images=_removable_names(project, staying) if options.images else (),
     )
 
 
