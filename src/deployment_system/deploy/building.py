@@ -8,7 +8,7 @@ from typing import Any
 
 from deployment_system.deploy.assess import Assessment, Options, assess
 from deployment_system.deploy.image_doors import ImageDoors
-from deployment_system.deploy.image_making import ImageMaker
+from deployment_system.deploy.image_making import BUILDS_SIDE_BY_SIDE, ImageMaker
 from deployment_system.deploy.image_plan import ImageChange, plan_images
 from deployment_system.deploy.images import DesiredImage, together
 from deployment_system.deploy.plan import Action, SkippedFlow
@@ -53,6 +53,8 @@ class BuildOptions:
     dry_run: bool = False
     preflight: bool = False
     """Import each flow in its image."""
+    concurrency: int = BUILDS_SIDE_BY_SIDE
+    """The most builds side by side."""
     wait_seconds: float = 0.0
     on_wait: OnWait | None = None
     on_line: Callable[[str], object] | None = None
@@ -134,7 +136,7 @@ def build(
         ImageDoors(project) as doors,
     ):
         left = settle(project, manager)
-        maker = ImageMaker(project, doors, manager, progress, options.on_line)
+        maker = ImageMaker(project, doors, manager, progress, options.on_line, options.concurrency)
         plan_id = _made(project, manager, lambda: _make(maker, changes), len(changes))
         if options.preflight:
             maker.check(wanted)

@@ -64,7 +64,7 @@ class DeployOptions:
     dry_run: bool = False
     force: bool = False
     ceiling: int = DEFAULT_CEILING
-    """The most writes side by side."""
+    """The most writes side by side, and the most builds."""
     wait_seconds: float = 0.0
     """How long to wait for another deployer."""
     on_wait: OnWait | None = None
@@ -173,7 +173,7 @@ def _prepare(
         from deployment_system.deploy.image_making import ImageMaker
 
         with ImageDoors(project) as doors:
-            maker = ImageMaker(project, doors, manager, progress, options.on_build_line)
+            maker = ImageMaker(project, doors, manager, progress, options.on_build_line, options.ceiling)
             maker.make(plan.images)
             if options.preflight:
                 maker.check(planned.desired)
