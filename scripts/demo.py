@@ -204,13 +204,14 @@ def start_container_worker(variables: Mapping[str, str]) -> None:
         time.sleep(0.3)
 
 
-def stop_container_worker() -> None:
-    """Ends the worker of an earlier demo."""
+def stop_container_worker() -> bool:
+    """Ends the worker of an earlier demo; whether there was one."""
     from deployment_system.api import local_processes
 
     running = local_processes.known(CONTAINER_WORKER, DEMO)
     if running is not None:
         local_processes.stop(running, DEMO)
+    return running is not None
 
 
 def stop() -> None:
@@ -218,15 +219,13 @@ def stop() -> None:
     if not REPOSITORY.exists():
         print("There is no demo to stop.")
         return
-    stop_container_worker()
+    had_containers = stop_container_worker()
     run("deployment-cli", "down")
-    if not CONTAINERS.exists():
-        return
     import demo_containers
 
     if demo_containers.stop_engine(DEMO):
         print("The demo's own Docker engine has ended, and its images are gone.")
-    else:
+    elif had_containers:
         print("The image stays in your Docker engine, beside its base:")
         print("$ docker image ls --filter label=deployment-system.project=shop-containers")
 
