@@ -36,7 +36,7 @@ help: ## print this list
 		/^[a-z-]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 ## To see it work
-demo: $(INSTALLED) ## bring up a local server and worker, deploy the example flows, run one (works twice in a row)
+demo: $(INSTALLED) ## local server and workers, example flows deployed, run as process and container (works twice)
 	@$(BIN)/python scripts/demo.py
 
 demo-down: $(INSTALLED) ## stop what the demo started

@@ -81,7 +81,7 @@ def question(invocation: Invocation, project: Project, progress: ShownProgress) 
     something is to be deleted."""
 
     def confirm(plan: Plan) -> bool:
-        if not project.environment.protected and not plan.summary["delete"]:
+        if not (project.environment.protected or plan.summary["delete"] or plan.removed_images):
             return True
         if invocation.yes:
             return True

@@ -65,6 +65,8 @@ class DeployResult:
     requests_sent: int = 0
     interrupted_with: int | None = None
     """The exit status that the interruption asks for."""
+    left_behind: tuple[DeploymentSystemError, ...] = ()
+    """Of what was put back: an error of low severity for each pushed name that a registry keeps."""
 
     @property
     def exit_status(self) -> int:
@@ -101,5 +103,6 @@ class DeployResult:
             "status": self.status.value,
             "changes": changes,
             "errors": [error.to_dict() for error in self.errors],
+            "left_behind": [error.context.extra["image"] for error in self.left_behind],
             "seconds": round(self.seconds, 3),
         }

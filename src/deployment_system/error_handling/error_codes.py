@@ -147,6 +147,7 @@ class ErrorCodes(StrEnum):
     DOCKER_OUT_OF_MEMORY = auto()
     DOCKER_TAG_INVALID = auto()
     DOCKER_IMAGE_IN_USE = auto()
+    DOCKER_IMAGE_LEFT_BEHIND = auto()
     DOCKER_REGISTRY_UNAVAILABLE = auto()
     DOCKER_REGISTRY_UNAUTHORIZED = auto()
     DOCKER_REGISTRY_REFUSED = auto()

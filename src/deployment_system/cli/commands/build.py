@@ -10,6 +10,7 @@ from deployment_system.cli.opening import open_here
 from deployment_system.cli.output import say_errors, say_warnings, write_note, write_result
 from deployment_system.cli.progress import shown_progress
 from deployment_system.cli.render.images import build_text
+from deployment_system.deploy.pace import DEFAULT_CEILING
 from deployment_system.deploy.planning import Selection
 from deployment_system.deploy.project import Project
 from deployment_system.error_handling import ConfigurationError, ErrorCodes, ErrorContext
@@ -21,6 +22,9 @@ from deployment_system.error_handling import ConfigurationError, ErrorCodes, Err
 @click.option("--dry-run", is_flag=True, help="Show what would be built, with generated Dockerfiles.")
 @click.option("--preflight", is_flag=True, help="Import each flow in its image.")
 @click.option("--eject", is_flag=True, help="Write the generated Dockerfile into the repository.")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 64), default=DEFAULT_CEILING, help="Most builds at once."
+)
 @click.option("--wait", type=click.FloatRange(0), metavar="SECONDS", help="How long to wait for the lock.")
 @common_options
 @click.pass_obj
@@ -32,6 +36,7 @@ def build(
     dry_run: bool,
     preflight: bool,
     eject: bool,
+    concurrency: int,
     wait: float | None,
     **values: Any,
 ) -> int:
@@ -56,6 +61,7 @@ def build(
             push=push,
             dry_run=dry_run,
             preflight=preflight,
+            concurrency=concurrency,
             wait_seconds=wait or 0.0,
             on_wait=lambda lock: write_note(invocation, f"… waiting for {lock.owner}"),
             on_line=progress.line if invocation.verbose else None,

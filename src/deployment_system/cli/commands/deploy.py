@@ -35,7 +35,10 @@ from deployment_system.error_handling.recovery_manager import Recovery
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--recover", type=click.Choice(["auto", "ask", "off"]), help="What to do about a failure.")
 @click.option(
-    "--concurrency", type=click.IntRange(1, 64), default=DEFAULT_CEILING, help="Most writes at once."
+    "--concurrency",
+    type=click.IntRange(1, 64),
+    default=DEFAULT_CEILING,
+    help="Most writes and builds at once.",
 )
 @click.option("--wait", type=click.FloatRange(0), metavar="SECONDS", help="How long to wait for the lock.")
 @click.option("--force", is_flag=True, help="Do also what would hurt others.")
