@@ -161,6 +161,15 @@ class Journal:
         plans = [plan for plan in map(self._read_plan, found) if scope is None or plan.scope == scope]
         return plans[::-1]
 
+    def last_commit(self, environment: str | None = None) -> datetime | None:
+        """When something was last committed in an environment, or in any; None: never, as far as plans are
+        remembered."""
+        found = self._database.rows(rows.COMMITS, (OperationStatus.COMPLETED,))
+        for scope, finished in found:
+            if environment is None or scope.rpartition("/")[2] == environment:
+                return datetime.fromisoformat(finished)
+        return None
+
     def runner(self, plan_id: str) -> Lock | None:
         """Who works on a plan and is not known to be gone; None: it is free to be rolled back."""
         now = self._database.now()
