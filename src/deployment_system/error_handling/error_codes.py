@@ -211,5 +211,6 @@ class ErrorCodes(StrEnum):
     USAGE_INVALID = auto()
     COMMAND_NOT_AVAILABLE = auto()
     ERROR_CODE_UNKNOWN = auto()
+    ERROR_NOT_FOUND = auto()
     RECOVERY_FAILED = auto()
     UNEXPECTED_ERROR = auto()

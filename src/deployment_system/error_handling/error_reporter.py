@@ -12,7 +12,7 @@ away, reports wait in a file beside it, and the next reporter that finds the sto
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,6 +46,9 @@ LOG_LEVELS: Mapping[ErrorSeverity, int] = {
 }
 _ALREADY_NAMED = ("environment", "plan_id", "command")
 
+History = str | Path | Store | Callable[[], Store] | None
+"""A store, where it is, or how to open it; None: in memory."""
+
 _log = logging.getLogger(LOGGER_NAME)
 # Who has not set up logging is not talked to: Python would print every error to standard error.
 _log.addHandler(logging.NullHandler())
@@ -55,7 +58,8 @@ class ErrorReporter:
     """Tells and keeps errors. Threads may share one; close it, or use it in `with`.
 
     `log_level`: reports below it are not logged; LOW is INFO, MEDIUM WARNING, HIGH ERROR, CRITICAL CRITICAL.
-    `history`: a store, or its address as `open_store` takes it; opened when it is first needed.
+    `history`: a store, its address as `open_store` takes it, or a function that opens it; opened when it is
+    first needed.
     `pending_file`: where reports wait for it. `retention`: how long reports are kept; None: for ever.
     `known_secrets`: values to be hidden wherever they stand.
 
@@ -68,7 +72,7 @@ class ErrorReporter:
         report_file: str | Path | None = None,
         log_level: int | str = logging.INFO,
         *,
-        history: str | Path | Store | None = None,
+        history: History = None,
         pending_file: Path | None = None,
         retention: timedelta | None = DEFAULT_RETENTION,
         known_secrets: KnownSecrets | None = None,
@@ -238,10 +242,7 @@ class ErrorReporter:
 
     def _store(self) -> Store:
         if self._opened is None:
-            store = open_store(
-                None if isinstance(self._target, Store) else self._target,
-                patience_seconds=STORE_PATIENCE_SECONDS,
-            )
+            store = _opened(self._target)
             if self._target is None and self._report_file is not None:
                 _take_in(store, self._report_file)
             self._opened = store
@@ -251,6 +252,14 @@ class ErrorReporter:
         level = LOG_LEVELS[report.severity]
         if level >= self._log_level:
             _log.log(level, "%s", report.document["message"], extra={"report": report.document})
+
+
+def _opened(history: History) -> Store:
+    if isinstance(history, Store):
+        return history
+    if callable(history):
+        return history()
+    return open_store(history, patience_seconds=STORE_PATIENCE_SECONDS)
 
 
 def _level_of(level: int | str) -> int:
@@ -263,7 +272,7 @@ def _take_in(store: Store, file: ReportFile) -> None:
         store.errors.add(together)
 
 
-def _pending_beside(history: str | Path | Store | None) -> ReportFile | None:
+def _pending_beside(history: History) -> ReportFile | None:
     """The file beside a SQLite file; other stores have no place on this machine."""
     if isinstance(history, Path):
         return ReportFile(history.with_name(PENDING_FILE))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from deployment_system.error_handling.error_codes import ErrorCategory, ErrorCodes
-from deployment_system.error_handling.error_types import DeploymentSystemError, ErrorContext
+from deployment_system.error_handling.error_types import DeploymentError, ErrorContext
 
 
 def write_whole(path: Path, pieces: Iterable[str]) -> Path:
@@ -26,7 +26,7 @@ def write_whole(path: Path, pieces: Iterable[str]) -> Path:
                 unfinished.unlink()
             raise
     except OSError as error:
-        raise DeploymentSystemError(
+        raise DeploymentError(
             f"{path} cannot be written: {error.strerror or error}",
             error_code=ErrorCodes.OUTPUT_NOT_WRITTEN,
             category=ErrorCategory.FILESYSTEM,

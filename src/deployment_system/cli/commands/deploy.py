@@ -15,6 +15,7 @@ from deployment_system.cli.opening import (
 from deployment_system.cli.options import selection_options
 from deployment_system.cli.output import say_errors, say_warnings, write_note, write_result
 from deployment_system.cli.progress import shown_progress
+from deployment_system.cli.recording import grave, record_errors
 from deployment_system.cli.render.plans import result_text
 from deployment_system.deploy import deploying
 from deployment_system.deploy.assess import Options
@@ -60,7 +61,7 @@ def deploy(
 ) -> int:
     """Validate, plan, apply, verify and activate: make the server as the repository declares."""
     take_common(invocation, values)
-    invocation.failed_word = "rolled_back"
+    invocation.failed_word, invocation.looks_only = "rolled_back", dry_run
     selection = Selection(types, only, prune)
     project = open_here(invocation)
     say_target(invocation, project)
@@ -88,7 +89,9 @@ def deploy(
 
 def show_result(invocation: Invocation, result: DeployResult) -> int:
     """Writes what came of it and returns the exit status."""
+    errors = (*(item.error for item in result.plan.skipped), *result.errors)
+    record_errors(invocation, (*errors, *grave(result.plan.warnings)), plan_id=result.plan_id)
     write_result(invocation, result.to_dict(), result_text(result))
     say_warnings(invocation, result.plan.warnings)
-    say_errors(invocation, (*(item.error for item in result.plan.skipped), *result.errors))
+    say_errors(invocation, errors)
     return result.exit_status
