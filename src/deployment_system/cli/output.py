@@ -78,8 +78,11 @@ def _once(problems: Iterable[DeploymentSystemError]) -> Iterator[DeploymentSyste
 def error_text(invocation: Invocation, error: DeploymentSystemError, word: str = "error") -> str:
     """One error for a person, with its traceback where -v asks for it. `word`: what it is called here,
     `error` or `warning`."""
-    told = _known(invocation).hide(format_user_error(error, details=invocation.verbose))
-    text = told.replace("error[", f"{word}[", 1)
+    # Imported by who has an error to tell: it needs what the history needs.
+    from deployment_system.error_handling.error_report import without_known
+
+    told = without_known(error, _known(invocation))
+    text = format_user_error(told, details=invocation.verbose).replace("error[", f"{word}[", 1)
     colour = "red" if word == "error" else "yellow"
     head, _, rest = text.partition("\n")
     return click.style(head, fg=colour, bold=True) + (f"\n{rest}" if rest else "")

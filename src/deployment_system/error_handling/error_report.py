@@ -109,6 +109,15 @@ def report_of(
     return ErrorReport(document["error_id"], moment, operation, told, document)
 
 
+def without_known(error: BaseException, known: KnownSecrets) -> DeploymentSystemError:
+    """The error with known values hidden. Not in its text when that is made: a line that is cut would leave
+    half of one."""
+    told = error if isinstance(error, DeploymentSystemError) else _unexpected(error)
+    document = told.to_dict()
+    hidden = known.hide_in(document)
+    return told if hidden is document else DeploymentSystemError.from_dict(hidden)
+
+
 def _unexpected(error: BaseException) -> DeploymentSystemError:
     told = DeploymentSystemError(
         f"{type(error).__name__}: {plain_text(error)}",

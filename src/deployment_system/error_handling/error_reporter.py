@@ -24,7 +24,13 @@ from deployment_system.error_handling.error_codes import ErrorSeverity
 from deployment_system.error_handling.error_export import exported
 from deployment_system.error_handling.error_format import format_user_error
 from deployment_system.error_handling.error_history import ErrorHistory
-from deployment_system.error_handling.error_report import Circumstances, ErrorReport, Kept, report_of
+from deployment_system.error_handling.error_report import (
+    Circumstances,
+    ErrorReport,
+    Kept,
+    report_of,
+    without_known,
+)
 from deployment_system.error_handling.error_types import RecoveryError
 from deployment_system.error_handling.known_secrets import KnownSecrets
 from deployment_system.error_handling.report_file import ReportFile
@@ -122,7 +128,7 @@ class ErrorReporter:
 
     def format_user_friendly_error(self, error: BaseException) -> str:
         """The error for a person: the message, where it happened, the remedy."""
-        return (self._known or _environment_secrets()).hide(format_user_error(error))
+        return format_user_error(without_known(error, self._known or _environment_secrets()))
 
     # --- looking back
 

@@ -5,6 +5,7 @@ any other word can be told only by who knows it; so whatever tells of errors loo
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -23,7 +24,11 @@ class KnownSecrets:
 
     def __init__(self, values: Iterable[str | None]) -> None:
         forms = {form for value in values if value for form in _forms(value)}
-        self._forms = sorted(forms, key=len, reverse=True)
+        self._forms = sorted((form for form in forms if " " not in form), key=len, reverse=True)
+        # Where lines are wrapped, a blank may have become the end of one.
+        with_blanks = sorted(forms.difference(self._forms), key=len, reverse=True)
+        broken = (r"\s+".join(map(re.escape, form.split())) for form in with_blanks)
+        self._with_blanks = re.compile("|".join(broken)) if with_blanks else None
 
     @classmethod
     def of_environ(cls, environ: Mapping[str, str], more: Iterable[str | None] = ()) -> "KnownSecrets":
@@ -33,10 +38,14 @@ class KnownSecrets:
 
     def occur_in(self, text: str) -> bool:
         """Whether any of them stands in the text."""
+        if self._with_blanks and self._with_blanks.search(text):
+            return True
         return any(form in text for form in self._forms)
 
     def hide(self, text: str) -> str:
         """The text with asterisks in their places."""
+        if self._with_blanks:
+            text = self._with_blanks.sub(HIDDEN, text)
         for form in self._forms:
             if form in text:
                 text = text.replace(form, HIDDEN)
@@ -45,7 +54,7 @@ class KnownSecrets:
     def hide_in(self, value: Any) -> Any:
         """A JSON value with asterisks in their places, in keys too. One in which none occurs is returned as
         it is."""
-        if not self._forms or not self.occur_in(json.dumps(value, ensure_ascii=False, default=str)):
+        if not self.occur_in(json.dumps(value, ensure_ascii=False, default=str)):
             return value
         return self._hidden(value)
 
