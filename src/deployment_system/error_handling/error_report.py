@@ -1,6 +1,6 @@
 """One report: an error with everything that is known of it when it is told, as a record that can be kept."""
 
-import secrets
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -94,7 +94,7 @@ def report_of(
     document = {
         **told.to_dict(),
         "timestamp": moment.isoformat(timespec="microseconds"),
-        "error_id": first_id_of(moment) + secrets.token_hex(4)[:_RANDOM_DIGITS],
+        "error_id": first_id_of(moment) + os.urandom(4).hex()[:_RANDOM_DIGITS],
         "operation": _text(operation),
         "command": _text(around.command),
         "environment": _text(around.environment or told.context.environment),

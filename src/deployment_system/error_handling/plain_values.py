@@ -43,6 +43,13 @@ def json_value(value: object) -> Any:
     return _Conversion().convert(value, ())
 
 
+def copied(value: Any) -> Any:
+    """A copy of a JSON value."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
+
+
 def _text(value: object) -> str:
     if isinstance(value, str):
         return str.__str__(value)

@@ -49,6 +49,8 @@ _FORMS: tuple[tuple[str, str], ...] = (
 _INSIDE_ANOTHER = ("hooks.slack.com", "discord", "webhook.office.com", "bot")
 """Those whose beginning stands behind other words."""
 
+SHORTEST_TOKEN = 20
+"""Characters of the shortest of them."""
 TOKENS: tuple[tuple[str, str], ...] = tuple(
     (marker, form if marker in _INSIDE_ANOTHER else rf"\b{form}") for marker, form in _FORMS
 )

@@ -1,7 +1,6 @@
 """A file written whole or not at all."""
 
 import os
-import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ def write_whole(path: Path, pieces: Iterable[str]) -> Path:
     """Writes the pieces to a file beside it, which then takes its place; readable by its owner only. Raises
     OUTPUT_NOT_WRITTEN."""
     try:
-        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        unfinished = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
         handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:

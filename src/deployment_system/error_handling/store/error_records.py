@@ -32,7 +32,6 @@ class ErrorRecords:
             for document in documents:
                 row = rows.row_of(document)
                 if writing.execute(rows.INSERT, row):
-                    writing.execute(rows.INSERT_DOCUMENT, (row[0], rows.text_of(document)))
                     added.append(row)
             groups, days = rows.counts_of(added)
             for group in groups:
@@ -125,9 +124,7 @@ def _forget(writing: Transaction, wanted: ErrorFilter) -> int:
         first = writing.rows("SELECT min(error_id) FROM errors")[0][0]
         if first is None or first >= first_id_of(wanted.until):
             return 0  # the usual case when something is added: a look at the first id says it
-    documents, errors = (statement.format(where=where) for statement in rows.REMOVE)
-    writing.execute(documents, values)
-    removed = writing.execute(errors, values)
+    removed = writing.execute(rows.REMOVE + where, values)
     if removed:
         for statement in rows.RECOUNT:
             writing.execute(statement)

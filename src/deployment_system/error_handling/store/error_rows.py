@@ -9,9 +9,8 @@ from deployment_system.error_handling.store.error_filter import DAY
 
 INSERT = """INSERT INTO errors
     (error_id, occurred_at, error_code, error_type, category, severity, fingerprint, message, flow_name,
-     environment, command, plan_id)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
-INSERT_DOCUMENT = "INSERT INTO error_documents (error_id, document) VALUES (?, ?)"
+     environment, command, plan_id, document)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 _GROUP = "fingerprint, error_code, category, severity, flow_name, environment"
 COUNT_GROUP = f"""INSERT INTO error_groups ({_GROUP}, error_count, first_id, last_id)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -41,17 +40,11 @@ RECOUNT = (
     "DELETE FROM error_days",
     "INSERT INTO error_days (error_day, error_count) " + DAYS_COUNTED[0] + " GROUP BY error_day",
 )
-REMOVE = (
-    "DELETE FROM error_documents WHERE error_id IN (SELECT error_id FROM errors{where})",
-    "DELETE FROM errors{where}",
-)
-DOCUMENT = "SELECT document FROM error_documents WHERE error_id = ?"
+REMOVE = "DELETE FROM errors"
+DOCUMENT = "SELECT document FROM errors WHERE error_id = ?"
 ENDING = "SELECT error_id FROM errors WHERE error_id LIKE ? LIMIT 2"
 MESSAGES = "SELECT error_id, message FROM errors WHERE error_id IN ({marks})"
-PAGE = """SELECT error_id, document FROM error_documents
-    WHERE error_id IN (SELECT error_id FROM errors{where} ORDER BY error_id {order} LIMIT ?)
-    ORDER BY error_id {order}"""
-COUNT = "SELECT count(*) FROM errors"
+PAGE = "SELECT error_id, document FROM errors{where} ORDER BY error_id {order} LIMIT ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +70,7 @@ class GroupCount:
 
 
 def row_of(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """What is searched, of a record's document."""
+    """The row of a record: what is searched of it, and its document."""
     context = document.get("context", {})
     return (
         document["error_id"],
@@ -88,17 +81,13 @@ def row_of(document: Mapping[str, Any]) -> tuple[str, ...]:
         _column(document.get("environment")),
         _column(document.get("command")),
         _column(document.get("plan_id")),
+        json.dumps(document, separators=(",", ":"), ensure_ascii=False),
     )
 
 
 _NAMED = ("error_code", "error_type", "category", "severity", "fingerprint")
-LONGEST_MESSAGE = 500
-"""Characters of a message in the table that is searched; the document has all of it."""
-
-
-def text_of(document: Mapping[str, Any]) -> str:
-    """The document as it is kept."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).replace("\0", "")
+LONGEST_MESSAGE = 200
+"""Characters of a message beside the document, which has all of it."""
 
 
 def counts_of(rows: Iterable[tuple[str, ...]]) -> tuple[list[tuple[Any, ...]], list[tuple[str, int]]]:

@@ -5,7 +5,7 @@ lock: a process that was believed dead and wakes up cannot add to what another o
 """
 
 import json
-import secrets
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,7 +51,7 @@ class Journal:
         was neither committed nor rolled back."""
         created = datetime.now(UTC)
         plan = PlanRecord(
-            plan_id=f"rollback_{created:%Y%m%d_%H%M%S}_{secrets.token_hex(4)}",
+            plan_id=f"rollback_{created:%Y%m%d_%H%M%S}_{os.urandom(4).hex()}",
             description=valid_text(description).replace("\0", ""),
             scope=scope,
             status=OperationStatus.PENDING,

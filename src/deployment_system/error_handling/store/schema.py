@@ -64,7 +64,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
     ),
     (
-        # What is searched and counted, apart from the documents, which are a hundred times as large.
+        # What is searched stands before the document, so that a search need not read what follows.
         """CREATE TABLE errors (
             error_id TEXT{by_bytes} NOT NULL PRIMARY KEY,
             occurred_at TEXT NOT NULL,
@@ -77,10 +77,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             flow_name TEXT NOT NULL,
             environment TEXT NOT NULL,
             command TEXT NOT NULL,
-            plan_id TEXT NOT NULL
-        ){clustered}""",
-        """CREATE TABLE error_documents (
-            error_id TEXT{by_bytes} NOT NULL PRIMARY KEY,
+            plan_id TEXT NOT NULL,
             document TEXT NOT NULL
         ){clustered}""",
         # Counted when an error is added: a summary of a hundred thousand reads some hundred rows.
