@@ -23,7 +23,7 @@ SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "down": ("local:down", "Stop what up started."),
     "init": ("init:init", "Write a commented configuration."),
     "explain": ("explain:explain", "Say what an error code means."),
-    "error": ("later:error", "Error history (comes with a later version)."),
+    "error": ("error:error", "The errors of the past: looked at, exported, explained."),
     "recovery": ("recovery:recovery", "Unfinished and past transactions, and recovery plans."),
     "lock": ("lock:lock", "Keep everybody from deploying to an environment."),
     "serve": ("later:serve", "Health and metrics (comes with a later version)."),

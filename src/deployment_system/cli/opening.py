@@ -27,13 +27,16 @@ def open_here(
 ) -> Project:
     """The project of the current folder; `environment`: another one than the command names. Raises
     `ProblemsFound`."""
-    return open_project(
+    project = open_project(
         Path.cwd(),
         config_file=invocation.config_file,
         environment=environment or invocation.environment,
         environ=os.environ,
         for_recovery=for_recovery,
     )
+    invocation.active_environment = invocation.active_environment or project.environment_name
+    invocation.secrets = (*invocation.secrets, project.server.api_key, project.server.auth_string)
+    return project
 
 
 def project_or_none(invocation: Invocation) -> Project | None:

@@ -11,6 +11,7 @@ import click
 from deployment_system.cli.invocation import Invocation
 from deployment_system.error_handling import DeploymentSystemError
 from deployment_system.error_handling.error_format import format_user_error
+from deployment_system.error_handling.known_secrets import KnownSecrets
 
 
 def write_json(document: Mapping[str, Any]) -> None:
@@ -32,7 +33,7 @@ def write_note(invocation: Invocation, text: str) -> None:
 def write_result(invocation: Invocation, document: Mapping[str, Any], text: str) -> None:
     """The result, in the format that was asked for."""
     if invocation.json:
-        write_json(_without_tracebacks(document, keep=invocation.verbose))
+        write_json(_known(invocation).hide_in(_without_tracebacks(document, keep=invocation.verbose)))
     else:
         write_text(invocation, text)
 
@@ -41,7 +42,7 @@ def write_errors(invocation: Invocation, errors: Iterable[DeploymentSystemError]
     """A command that failed: JSON with `status` and `errors`, or words on standard error."""
     if invocation.json:
         shown = {"status": status, "errors": [error.to_dict() for error in errors]}
-        write_json(_without_tracebacks(shown, keep=invocation.verbose))
+        write_json(_known(invocation).hide_in(_without_tracebacks(shown, keep=invocation.verbose)))
         return
     sys.stdout.flush()
     for error in errors:
@@ -77,10 +78,19 @@ def _once(problems: Iterable[DeploymentSystemError]) -> Iterator[DeploymentSyste
 def error_text(invocation: Invocation, error: DeploymentSystemError, word: str = "error") -> str:
     """One error for a person, with its traceback where -v asks for it. `word`: what it is called here,
     `error` or `warning`."""
-    text = format_user_error(error, details=invocation.verbose).replace("error[", f"{word}[", 1)
+    # Imported by who has an error to tell: it needs what the history needs.
+    from deployment_system.error_handling.error_report import without_known
+
+    told = without_known(error, _known(invocation))
+    text = format_user_error(told, details=invocation.verbose).replace("error[", f"{word}[", 1)
     colour = "red" if word == "error" else "yellow"
     head, _, rest = text.partition("\n")
     return click.style(head, fg=colour, bold=True) + (f"\n{rest}" if rest else "")
+
+
+def _known(invocation: Invocation) -> KnownSecrets:
+    """The values of the environment and of the configuration that no output may tell."""
+    return KnownSecrets.of_environ(os.environ, invocation.secrets)
 
 
 def _no_colour() -> bool:

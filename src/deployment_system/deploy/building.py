@@ -158,6 +158,8 @@ def _made(project: Project, manager: RollbackManager, make: Callable[[], None], 
         if plan is not None and plan.status is not OperationStatus.ROLLED_BACK:
             problems = [error, still_open(plan)]
             raise ProblemsFound(problems, EXIT_ROLLBACK_INCOMPLETE, "rollback_incomplete") from error
+        if plan_id is not None:
+            error.with_context(plan_id=plan_id)
         if plan is not None and (kept := left_behind(plan)):
             raise ProblemsFound([error, *kept], EXIT_FAILED, "rolled_back") from error
         raise

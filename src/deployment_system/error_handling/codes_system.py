@@ -122,6 +122,24 @@ SYSTEM_ENTRIES: tuple[CodeEntry, ...] = (
         example="there is no error code 'FLOW_SINTAX': did you mean FLOW_SYNTAX_ERROR?",
     ),
     CodeEntry(
+        ErrorCodes.ERROR_NOT_FOUND,
+        title="The history holds no such error",
+        category=ErrorCategory.USAGE,
+        severity=ErrorSeverity.LOW,
+        retryable=False,
+        explanation=(
+            "An error was asked for by an id that the history does not hold, or by the end of an id that more"
+            " than one error has. Errors are forgotten after 90 days."
+        ),
+        remedies=(
+            Remedy(
+                "`deployment-cli error list` shows the ids.",
+                Confidence.ADVICE,
+            ),
+        ),
+        example="there is no error 'error_20251002_110652_0f3a71b2c4d5' in the history",
+    ),
+    CodeEntry(
         ErrorCodes.RECOVERY_FAILED,
         title="A remedy did not help",
         category=ErrorCategory.RECOVERY,

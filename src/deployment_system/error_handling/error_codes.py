@@ -212,6 +212,7 @@ class ErrorCodes(StrEnum):
     USAGE_INVALID = auto()
     COMMAND_NOT_AVAILABLE = auto()
     ERROR_CODE_UNKNOWN = auto()
+    ERROR_NOT_FOUND = auto()
     RECOVERY_FAILED = auto()
     RECOVERY_ACTION_UNKNOWN = auto()
     RECOVERY_LIMIT_REACHED = auto()

@@ -9,6 +9,7 @@ from deployment_system.cli.invocation import Invocation, common_options, take_co
 from deployment_system.cli.opening import open_here
 from deployment_system.cli.output import say_errors, say_warnings, write_note, write_result
 from deployment_system.cli.progress import shown_progress
+from deployment_system.cli.recording import grave, record_errors
 from deployment_system.cli.render.images import build_text
 from deployment_system.deploy.pace import DEFAULT_CEILING
 from deployment_system.deploy.planning import Selection
@@ -44,7 +45,7 @@ def build(
     from deployment_system.deploy import building
 
     take_common(invocation, values)
-    invocation.failed_word = "rolled_back"
+    invocation.failed_word, invocation.looks_only = "rolled_back", dry_run
     project = open_here(invocation)
     write_note(invocation, f"environment {project.environment_name}")
     if push and project.environment.docker_registry is None:
@@ -67,9 +68,11 @@ def build(
             on_line=progress.line if invocation.verbose else None,
         )
         report = building.build(project, Selection("docker", only), options, progress=progress)
+    errors = [item.error for item in report.skipped]
+    record_errors(invocation, (*errors, *grave(report.warnings)), plan_id=report.plan_id)
     write_result(invocation, report.to_dict(), build_text(report, details=dry_run))
     say_warnings(invocation, report.warnings)
-    say_errors(invocation, [item.error for item in report.skipped])
+    say_errors(invocation, errors)
     return 0
 
 

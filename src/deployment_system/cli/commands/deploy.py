@@ -17,6 +17,7 @@ from deployment_system.cli.opening import (
 from deployment_system.cli.options import selection_options
 from deployment_system.cli.output import say_errors, say_warnings, write_note, write_result
 from deployment_system.cli.progress import shown_progress
+from deployment_system.cli.recording import grave, record_errors
 from deployment_system.cli.recovering import recovering
 from deployment_system.cli.render.plans import result_text
 from deployment_system.deploy import deploying
@@ -67,7 +68,7 @@ def deploy(
 ) -> int:
     """Validate, plan, apply, verify and activate: make the server as the repository declares."""
     take_common(invocation, values)
-    invocation.failed_word = "rolled_back"
+    invocation.failed_word, invocation.looks_only = "rolled_back", dry_run
     selection = Selection(types, only, prune)
     options = DeployOptions(
         strict=strict,
@@ -101,10 +102,12 @@ def _attempt(invocation: Invocation, selection: Selection, options: DeployOption
 
 def show_result(invocation: Invocation, result: DeployResult, recoveries: Sequence[Recovery] = ()) -> int:
     """Writes what came of it and returns the exit status."""
+    errors = (*(item.error for item in result.plan.skipped), *result.errors)
+    record_errors(invocation, (*errors, *grave(result.plan.warnings)), plan_id=result.plan_id)
     document = result.to_dict()
     if recoveries:
         document["recoveries"] = [recovery.to_dict() for recovery in recoveries]
     write_result(invocation, document, result_text(result))
     say_warnings(invocation, result.plan.warnings)
-    say_errors(invocation, (*(item.error for item in result.plan.skipped), *result.errors))
+    say_errors(invocation, errors)
     return result.exit_status

@@ -9,6 +9,7 @@ from deployment_system.cli.invocation import Invocation, common_options, take_co
 from deployment_system.cli.opening import check_protection, open_here, say_target
 from deployment_system.cli.output import say_errors, write_result
 from deployment_system.cli.progress import shown_progress
+from deployment_system.cli.recording import record_errors
 from deployment_system.cli.render.rollback_plans import (
     plan_details,
     plan_document,
@@ -95,6 +96,7 @@ def execute(
             "plans": [plan_document(plan) for plan in done.plans],
             "errors": [error.to_dict() for error in done.errors],
         }
+        record_errors(invocation, done.errors)
         write_result(invocation, document, "\n".join(plan_details(plan) for plan in done.plans))
         say_errors(invocation, done.errors)
     return EXIT_ROLLBACK_INCOMPLETE if done.errors else 0
