@@ -138,6 +138,29 @@ def test_a_local_server_that_is_not_there_is_started(one_flow: Workspace) -> Non
         assert one_flow.run("down").status == 0
 
 
+def test_an_error_of_the_history_is_mended_later(one_flow: Workspace) -> None:
+    """By its id: first shown, then done; and an error for which nothing can be done gives its guidance."""
+    pool = f"{one_flow.prefix}-later"
+    with_pool(one_flow, pool)
+    one_flow.write("flows/broken.py", "from prefect import flow\n<<<<<<< ours\n")
+    assert one_flow.deploy().status == 3
+    history = one_flow.run("error", "list", "-ojson").document["errors"]
+    (missing,) = [each for each in history if each["error_code"] == "WORK_POOL_NOT_FOUND"]
+    mend = ("recovery", "execute", "--error", missing["error_id"], "-ojson")
+    shown = one_flow.run(*mend)
+    assert (shown.status, shown.document["status"]) == (0, "proposed"), shown.output
+    assert pools(one_flow, pool) == []
+    mended = one_flow.run(*mend, "--auto-execute")
+    assert (mended.status, mended.document["status"]) == (0, "recovered"), mended.output
+    assert one_flow.deploy().status == 0
+    (broken,) = [each for each in history if each["error_code"] == "FLOW_SYNTAX_ERROR"]
+    advice = one_flow.run("recovery", "execute", "--error", broken["error_id"], "-ojson")
+    assert (advice.status, advice.document["status"]) == (1, "advice")
+    assert advice.document["guidance"]
+    unknown = one_flow.run("recovery", "execute", "--error", "no-such", "-ojson")
+    assert unknown.codes == ["ERROR_NOT_FOUND"]
+
+
 # -- in files -------------------------------------------------------------------------------------------
 
 

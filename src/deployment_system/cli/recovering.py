@@ -7,14 +7,16 @@ from pathlib import Path
 
 import click
 
+from deployment_system.cli.history import history_here, one_report
 from deployment_system.cli.invocation import Invocation
 from deployment_system.cli.opening import project_or_none
-from deployment_system.cli.output import write_note
-from deployment_system.cli.render.recovery_plans import coloured_diff
+from deployment_system.cli.output import write_note, write_result
+from deployment_system.cli.recording import record_errors
+from deployment_system.cli.render.recovery_plans import coloured_diff, recovery_text
 from deployment_system.deploy.recovery.catalogue import open_catalogue
 from deployment_system.deploy.recovery.mending import TriedAgain, mend, with_recovery
 from deployment_system.deploy.result import DeployResult
-from deployment_system.deploy.transactions import transactions
+from deployment_system.deploy.transactions import EXIT_ROLLBACK_INCOMPLETE, transactions
 from deployment_system.error_handling import Confidence, DeploymentSystemError
 from deployment_system.error_handling.recovery_manager import (
     ProposedStep,
@@ -36,9 +38,36 @@ def recovering(invocation: Invocation, mode: str | None, attempt: Callable[[], D
             done = mend(manager, errors, lambda step: agreed(invocation, step, auto=mode == "auto"))
         for recovery in done:
             say_recovery(invocation, recovery)
+        if done and done[-1].outcome is RecoveryOutcome.RECOVERED:
+            record_errors(invocation, errors)  # others are kept by whoever tells them at the end
         return done
 
     return with_recovery(attempt, mend_all)
+
+
+_EXIT_STATUS = {
+    RecoveryOutcome.RECOVERED: 0,
+    RecoveryOutcome.PROPOSED: 0,
+    RecoveryOutcome.INCOMPLETE: EXIT_ROLLBACK_INCOMPLETE,
+}
+"""Of the others it is that of a failure after which everything is as before."""
+
+
+def recover_error(invocation: Invocation, error_id: str, *, auto: bool) -> int:
+    """Carries out the recovery plan of an error of the history; the exit status. Without a yes, shows what
+    would be done."""
+    with history_here(invocation) as history:
+        error = DeploymentSystemError.from_dict(one_report(history, error_id))
+    with recovery_manager(invocation) as manager:
+        recovery = manager.propose(error)
+        somebody_answers = auto or invocation.yes or invocation.interactive
+        if somebody_answers and recovery.outcome is RecoveryOutcome.PROPOSED:
+            recovery = manager.recover(
+                error, agreed=lambda step: agreed(invocation, step, auto=auto), proposed=recovery
+            )
+    document = recovery.to_dict() | {"error_id": error_id, "guidance": error.remediation}
+    write_result(invocation, document, recovery_text(recovery))
+    return _EXIT_STATUS.get(recovery.outcome, 1)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from deployment_system.cli.history import history_here, one_report
 from deployment_system.cli.invocation import Invocation, common_options, take_common, yes_option
 from deployment_system.cli.output import write_note, write_result
 from deployment_system.cli.render.errors import (
@@ -18,13 +19,9 @@ from deployment_system.cli.render.errors import (
     show_text,
     summary_text,
 )
-from deployment_system.deploy.error_history import reader_of
 from deployment_system.error_handling import (
-    DeploymentSystemError,
     ErrorCategory,
-    ErrorCodes,
     ErrorFilter,
-    ErrorReporter,
     ErrorSeverity,
 )
 from deployment_system.error_handling.error_guidance import guidance_on
@@ -98,7 +95,7 @@ def error() -> None:
 def summary(invocation: Invocation, /, limit: int, **values: Any) -> int:
     """Count errors by category, severity, code, flow, environment and day, and group repeats of a fault."""
     wanted = _filter(invocation, values)
-    with _history(invocation) as history:
+    with history_here(invocation) as history:
         found = history.summary(wanted, limit=limit)
     write_result(invocation, found.to_dict(), summary_text(found, wanted, limit))
     return 0
@@ -114,7 +111,7 @@ def summary(invocation: Invocation, /, limit: int, **values: Any) -> int:
 def list_errors(invocation: Invocation, /, limit: int, **values: Any) -> int:
     """List errors, the newest first."""
     wanted = _filter(invocation, values)
-    with _history(invocation) as history:
+    with history_here(invocation) as history:
         total = history.records.count(wanted)
         errors = list(history.records.find(wanted, limit=limit))
     document = {"errors": errors, "total_errors": total}
@@ -132,8 +129,8 @@ def show(invocation: Invocation, /, error_id: str | None, **values: Any) -> int:
     The end of an id is enough where no other has it; without one, the last error is shown.
     """
     take_common(invocation, values)
-    with _history(invocation) as history:
-        found = _one(history, error_id)
+    with history_here(invocation) as history:
+        found = one_report(history, error_id)
         (group,) = history.summary(ErrorFilter(fingerprint=found["fingerprint"]), limit=1).groups
     repeats = {
         "count": group.count,
@@ -166,7 +163,7 @@ def export(invocation: Invocation, /, output: Path | None, **values: Any) -> int
         raise click.BadParameter(
             f"{format_name!r} is not one of {', '.join(EXPORT_FORMATS)}.", param_hint="'--format' / '-o'"
         )
-    with _history(invocation) as history:
+    with history_here(invocation) as history:
         if output is None:
             sys.stdout.writelines(history.exported(format_name, wanted))
             return 0
@@ -185,7 +182,7 @@ def export(invocation: Invocation, /, output: Path | None, **values: Any) -> int
 def clear(invocation: Invocation, /, **values: Any) -> int:
     """Forget errors: all of them, or those that the options name. Asks before."""
     wanted = _filter(invocation, values)
-    with _history(invocation) as history:
+    with history_here(invocation) as history:
         count = history.records.count(wanted)
         what = f"{count} error(s){filter_words(wanted)}"
         if count == 0:
@@ -210,14 +207,10 @@ def guidance(invocation: Invocation, /, error_type_or_code: str, **values: Any) 
     Of a type or category, what the history holds comes first.
     """
     take_common(invocation, values)
-    with _history(invocation) as history:
+    with history_here(invocation) as history:
         found = guidance_on(error_type_or_code, history.records.groups())
     write_result(invocation, found.to_dict(), guidance_text(found))
     return 0
-
-
-def _history(invocation: Invocation) -> ErrorReporter:
-    return reader_of(Path.cwd(), config_file=invocation.config_file, environ=os.environ)
 
 
 def _filter(invocation: Invocation, values: dict[str, Any]) -> ErrorFilter:
@@ -234,17 +227,3 @@ def _filter(invocation: Invocation, values: dict[str, Any]) -> ErrorFilter:
         environment=of_environment or invocation.environment,
         **wanted,
     )
-
-
-def _one(history: ErrorReporter, error_id: str | None) -> dict[str, Any]:
-    if error_id:
-        found = history.records.get(error_id)
-        message = f"there is no error {error_id!r} in the history"
-    else:
-        found = next(history.records.find(limit=1), None)
-        message = "there is no error in the history"
-    if found is None:
-        raise DeploymentSystemError(
-            message, error_code=ErrorCodes.ERROR_NOT_FOUND, category=ErrorCategory.USAGE
-        )
-    return found
