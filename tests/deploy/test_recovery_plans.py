@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from deployment_system.deploy.recovery.server_url import likely_urls
 from tests.conftest import free_port
 from tests.deploy.conftest import Workspace
 from tests.recording_proxy import Fault, RecordingProxy
@@ -136,6 +137,27 @@ def test_a_local_server_that_is_not_there_is_started(one_flow: Workspace) -> Non
         assert outcomes == [("briefly", "in_vain"), ("here", "recovered")]
     finally:
         assert one_flow.run("down").status == 0
+
+
+def test_a_url_without_api_is_corrected(one_flow: Workspace) -> None:
+    """The nearest at which a Prefect API answers; the rest of the file stays."""
+    file = one_flow.root / "deployment-config.yaml"
+    right = file.read_text()
+    assert one_flow.proxy is not None
+    file.write_text(right.replace(one_flow.proxy.url, one_flow.proxy.url.removesuffix("/api")))
+    assert one_flow.deploy().codes == ["SERVER_URL_INVALID"]
+    result = one_flow.deploy("--recover", "auto")
+    assert (result.status, result.document["status"]) == (0, "recovered"), result.output + result.errors
+    assert file.read_text() == right
+
+
+def test_what_was_probably_meant_by_a_url() -> None:
+    """The likeliest first, and never the same again."""
+    found = likely_urls("https://prefect.example/")
+    assert found[0] == "https://prefect.example/api"
+    assert "http://prefect.example/api" in found
+    assert all("prefect.example/" in url for url in found), "another server would be the wrong one"
+    assert "https://prefect.example/api" not in likely_urls("https://prefect.example/api")
 
 
 def test_an_error_of_the_history_is_mended_later(one_flow: Workspace) -> None:

@@ -19,6 +19,7 @@ from deployment_system.deploy.project import Project
 from deployment_system.deploy.recovery.command_action import RunCommand
 from deployment_system.deploy.recovery.file_actions import file_actions
 from deployment_system.deploy.recovery.server_actions import server_actions
+from deployment_system.deploy.recovery.server_url import CorrectServerUrl
 from deployment_system.error_handling import (
     ConfigurationError,
     DeploymentSystemError,
@@ -46,7 +47,14 @@ class Catalogue:
 def open_catalogue(root: Path, environ: Mapping[str, str], project: Project | None = None) -> Catalogue:
     """What holds in the repository at `root`. Without a project, because its configuration is what is wrong,
     only what needs none. Raises `ProblemsFound` for a file of the user's that is wrong."""
-    actions = RecoveryActions([*file_actions(root), *server_actions(project, environ), RunCommand(root)])
+    actions = RecoveryActions(
+        [
+            *file_actions(root),
+            *server_actions(project, environ),
+            CorrectServerUrl(project),
+            RunCommand(root),
+        ]
+    )
     environment = project.environment_name if project is not None else None
     shipped = load_recovery_text(
         files("deployment_system.deploy.recovery").joinpath("plans.yaml").read_text("utf-8"),

@@ -2,15 +2,14 @@
 
 import ast
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import unified_diff
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from deployment_system.config import initial_configuration
+from deployment_system.deploy.recovery.changed_files import changed_text, diff_of, read_text
 from deployment_system.deploy.recovery.syntax_fixes import fixed
 from deployment_system.error_handling import (
     Confidence,
@@ -20,11 +19,8 @@ from deployment_system.error_handling import (
     ErrorContext,
     OperationType,
     RollbackManager,
-    file_reference,
-    file_state,
 )
 from deployment_system.error_handling.recovery_actions import Proposal, RecoveryAction, Settings
-from deployment_system.error_handling.undo_files import FILE_KIND, FileHandler
 
 REQUIREMENTS = re.compile(r".*requirements.*\.(txt|in)")
 
@@ -54,13 +50,13 @@ class WriteConfiguration(RecoveryAction):
         file = _needed(self.root, error)
         return Proposal(
             f"write a commented configuration to {error.context.file_path}",
-            _diff(str(error.context.file_path), "", initial_configuration(file.parent.name)),
+            diff_of(str(error.context.file_path), "", initial_configuration(file.parent.name)),
         )
 
     def do(self, error: DeploymentSystemError, settings: Settings, transaction: RollbackManager) -> str:
         """See `RecoveryAction`."""
         file = _needed(self.root, error)
-        _write(file, initial_configuration(file.parent.name), transaction, OperationType.FILE_CREATE)
+        changed_text(file, initial_configuration(file.parent.name), transaction, OperationType.FILE_CREATE)
         return f"wrote {error.context.file_path}"
 
     def check(self, error: DeploymentSystemError, settings: Settings) -> str | None:
@@ -93,7 +89,7 @@ class AddRequirement(RecoveryAction):
         distribution, file = self._wanted(error)
         before, after = self._texts(file, distribution)
         shown = str(error.context.extra.get("requirements_file"))
-        return Proposal(f"add {distribution!r} to {shown}", _diff(shown, before, after))
+        return Proposal(f"add {distribution!r} to {shown}", diff_of(shown, before, after))
 
     def do(self, error: DeploymentSystemError, settings: Settings, transaction: RollbackManager) -> str:
         """See `RecoveryAction`."""
@@ -101,7 +97,7 @@ class AddRequirement(RecoveryAction):
         if file is None:
             raise _no_file(error)
         _, after = self._texts(file, distribution)
-        _write(file, after, transaction, OperationType.FILE_MODIFY)
+        changed_text(file, after, transaction, OperationType.FILE_MODIFY)
         return f"added {distribution!r} to {error.context.extra.get('requirements_file')}"
 
     def check(self, error: DeploymentSystemError, settings: Settings) -> str | None:
@@ -116,7 +112,7 @@ class AddRequirement(RecoveryAction):
         return distribution, self.root / name if isinstance(name, str) else None
 
     def _texts(self, file: Path | None, distribution: str) -> tuple[str, str]:
-        before = _read(file) if file is not None else ""
+        before = read_text(file) if file is not None else ""
         ended = before if not before or before.endswith("\n") else before + "\n"
         return before, f"{ended}{distribution}\n"
 
@@ -138,30 +134,30 @@ class FixSyntax(RecoveryAction):
         file = _file_of(self.root, error)
         if file is None or not file.is_file():
             return "the error does not name a file"
-        return None if fixed(_read(file)) else f"{file.name} can be mended in more than one way, or in none"
+        return None if fixed(read_text(file)) else f"{file.name} can be mended in several ways, or in none"
 
     def propose(self, error: DeploymentSystemError, settings: Settings) -> Proposal:
         """See `RecoveryAction`."""
-        text = _read(_needed(self.root, error))
+        text = read_text(_needed(self.root, error))
         found = fixed(text)
         if found is None:
             raise _no_file(error)
         shown = str(error.context.file_path)
-        return Proposal(f"in {shown}: {found.what}", _diff(shown, text, found.text))
+        return Proposal(f"in {shown}: {found.what}", diff_of(shown, text, found.text))
 
     def do(self, error: DeploymentSystemError, settings: Settings, transaction: RollbackManager) -> str:
         """See `RecoveryAction`."""
         file = _needed(self.root, error)
-        found = fixed(_read(file))
+        found = fixed(read_text(file))
         if found is None:
             raise _no_file(error)
-        _write(file, found.text, transaction, OperationType.FILE_MODIFY)
+        changed_text(file, found.text, transaction, OperationType.FILE_MODIFY)
         return f"mended {error.context.file_path}: {found.what}"
 
     def check(self, error: DeploymentSystemError, settings: Settings) -> str | None:
         """See `RecoveryAction`."""
         try:
-            ast.parse(_read(_needed(self.root, error)))
+            ast.parse(read_text(_needed(self.root, error)))
         except SyntaxError as still:
             return f"line {still.lineno}: {still.msg}"
         return None
@@ -196,47 +192,8 @@ def _no_file(error: DeploymentSystemError) -> DeploymentError:
     )
 
 
-def _read(file: Path) -> str:
-    try:
-        return file.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unusable(file, "read", error) from error
-
-
-def _write(file: Path, text: str, transaction: RollbackManager, kind: OperationType) -> None:
-    """With the mode that the file has; whole, or not at all."""
-    handler, reference = FileHandler(), file_reference(file)
-    try:
-        found = handler.observe(reference)
-        state = {**(found or file_state(b"")), "content": text.encode()}
-        effect: Callable[[], None] = lambda: handler.restore(reference, state, found)  # noqa: E731 - too small
-        transaction.change(
-            FILE_KIND, reference, state, effect, description=f"write {file.name}", operation_type=kind
-        )
-    except OSError as error:
-        raise _unusable(file, "written", error) from error
-
-
-def _unusable(file: Path, what: str, error: Exception) -> DeploymentError:
-    return DeploymentError(
-        f"{file.name} cannot be {what}: {getattr(error, 'strerror', None) or error}",
-        error_code=ErrorCodes.OUTPUT_NOT_WRITTEN if what == "written" else ErrorCodes.RECOVERY_FAILED,
-        context=ErrorContext(operation="recover", file_path=file.name),
-        cause=error,
-    )
-
-
-def _diff(name: str, before: str, after: str) -> str:
-    lines = unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"{name} (now)", f"{name} (then)"
-    )
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n" for line in lines)
-
-
 def _declares(file: Path, distribution: str) -> bool:
-    for line in _read(file).splitlines():
+    for line in read_text(file).splitlines():
         try:
             found = Requirement(line.partition("#")[0].strip())
         except InvalidRequirement:

@@ -71,7 +71,7 @@ def with_recovery(attempt: Attempt, mend_all: Mend) -> TriedAgain:
         first = attempt()
         if first.status not in _WORTH_A_RECOVERY:
             return TriedAgain(first)
-        errors = [*first.errors, *(item.error for item in first.plan.skipped)]
+        errors = list(first.errors)
     except ProblemsFound as problems:
         failure, errors = problems, list(problems.errors)
     except DeploymentSystemError as error:
