@@ -350,6 +350,44 @@ def test_the_history_is_where_the_configuration_is(tmp_path: Path, start: str) -
     assert error_history._configuration(folder, Path("x.yaml")) == folder / "x.yaml"
 
 
+@pytest.mark.parametrize(
+    ("text", "state_url", "days"),
+    [
+        ("", None, 90),
+        ("state_url: null # here\nerror_retention_days: 90 # days\n", None, 90),
+        ("error_retention_days: 7\n", None, 7),
+        ("# state_url: sqlite:///no.db\n", None, 90),
+        ("state_url: sqlite:///a.db\n", "sqlite:///a.db", 90),
+        ("{state_url: 'sqlite:///a.db', error_retention_days: 5}\n", "sqlite:///a.db", 5),
+        ("state_url: '${SHARED_STATE}'\n", "sqlite:///shared.db", 90),
+        ("state_url:\n  sqlite:///a.db\n", "sqlite:///a.db", 90),
+        ("error_retention_days: '${DAYS:-12}'\nenvironments: {x: {nonsense: 1}}\n", None, 12),
+    ],
+)
+def test_a_look_at_the_lines_says_what_the_whole_configuration_says(
+    tmp_path: Path, text: str, state_url: str | None, days: int
+) -> None:
+    """Or the file is parsed; whatever else is wrong with it, and whichever environment is active."""
+    file = tmp_path / "deployment-config.yaml"
+    file.write_text(text)
+    environ = {"SHARED_STATE": "sqlite:///shared.db", "DEPLOYMENT_ENV": "qa"}
+    found = error_history._settings(tmp_path, file, environ)
+    assert (found.state_url, found.retention_days) == (state_url, days)
+
+
+def test_errors_are_remembered_as_long_as_the_configuration_says(
+    repository: Repository, history: ErrorReporter
+) -> None:
+    """What is older goes when something is added."""
+    file = repository.root / "deployment-config.yaml"
+    file.write_text(f"error_retention_days: 10\n{file.read_text()}")
+    repository.run("deploy")
+    listed = repository.run("error", "list", "-o", "json").document
+    assert "step 3 failed" in messages(listed)
+    assert "step 20 failed" not in messages(listed)
+    assert history.summary().total_errors == 4
+
+
 # --- charts
 
 
