@@ -43,19 +43,25 @@ def record_errors(
     from deployment_system.deploy.error_history import recorder_of
     from deployment_system.error_handling import Kept
 
-    with recorder_of(
-        Path.cwd(),
-        config_file=invocation.config_file,
-        environ=os.environ,
-        secrets=invocation.secrets,
-    ) as recorder:
-        reports = recorder.report_errors(
-            kept,
-            command=invocation.command,
-            environment=invocation.active_environment or invocation.environment,
-            plan_id=plan_id,
-        )
-    if reports[0].kept is Kept.NOWHERE and not invocation.json:
+    try:
+        with recorder_of(
+            Path.cwd(),
+            config_file=invocation.config_file,
+            environ=os.environ,
+            secrets=invocation.secrets,
+        ) as recorder:
+            reports = recorder.report_errors(
+                kept,
+                command=invocation.command,
+                environment=invocation.active_environment or invocation.environment,
+                plan_id=plan_id,
+            )
+        is_kept = reports[0].kept is not Kept.NOWHERE
+    except OSError:
+        is_kept = False  # the current folder is gone, say, or one above it may not be looked into
+    except KeyboardInterrupt:
+        is_kept = False  # a second Ctrl-C: whoever is in such a hurry hears of the error itself all the same
+    if not is_kept and not invocation.json:
         click.echo("this could not be written into the error history: the state cannot be used", err=True)
 
 
