@@ -411,6 +411,30 @@ def test_guidance_on_what_there_is_not_names_the_nearest(repository: Repository)
     assert "did you mean DockerError?" in finished.document["errors"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["--version"], set()),
+        (["--help"], set()),
+        (["explain", "FLOW_NOT_FOUND"], set()),
+        (["error", "--help"], set()),
+        (["error", "summary"], {"sqlite3"}),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("history")
+def test_nobody_pays_for_what_others_need(
+    repository: Repository, arguments: list[str], wanted: set[str]
+) -> None:
+    """No database where nothing is looked up, and for a look at the history neither flows nor servers."""
+    command = [sys.executable, "-X", "importtime", *repository.command(*arguments)[1:]]
+    environ = repository.whole_environ(None)
+    done = subprocess.run(command, cwd=repository.root, env=environ, capture_output=True, text=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert done.returncode == 0
+    assert imported & {"sqlite3", "pydantic", "httpx", "ruamel.yaml", "psycopg", "docker"} == wanted
+
+
 # --- where it is
 
 

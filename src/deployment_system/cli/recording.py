@@ -67,7 +67,7 @@ def record_errors(
 
 def grave(warnings: Sequence[DeploymentSystemError]) -> list[DeploymentSystemError]:
     """Warnings that somebody will ask about: what an earlier deployment left and nobody could put back."""
-    return [warning for warning in warnings if warning.severity in _GRAVE]
+    return [each for each in warnings if each.severity in _GRAVE and each.category in _OUTSIDE]
 
 
 def belongs_to_history(invocation: Invocation, error: DeploymentSystemError) -> bool:

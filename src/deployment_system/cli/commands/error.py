@@ -252,10 +252,13 @@ def _filter(invocation: Invocation, values: dict[str, Any]) -> ErrorFilter:
     }
     flow_name = values.pop("flow")
     take_common(invocation, values)
+    # Not DEPLOYMENT_ENV: whoever asks what went wrong does not want most of it left out without a word.
+    environment = of_environment or invocation.environment
+    write_note(invocation, f"environment {environment}" if environment else "errors of every environment")
     return ErrorFilter(
         error_code=code.upper().replace("-", "_") if code else None,
         flow_name=flow_name,
-        environment=of_environment or invocation.environment,
+        environment=environment,
         **wanted,
     )
 
