@@ -1,9 +1,14 @@
 """`error`: the errors of the past, and how commands come to leave them there."""
 
 import json
+import os
 import re
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +173,23 @@ def test_where_nothing_can_be_kept_the_command_says_so_and_ends_as_it_would(repo
     assert "could not be written into the error history" in failed.errors
 
 
+def test_a_folder_that_is_gone_is_no_second_error(repository: Repository, tmp_path: Path) -> None:
+    """What the command says of it is what it would have said without a history."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = repository.command("deploy")
+    script = 'cd "$1" && rmdir "$1" && shift && exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", str(gone), *command],
+        env={**repository.whole_environ(None), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "could not be written into the error history" in done.stderr
+
+
 def test_the_log_goes_to_a_file(repository: Repository) -> None:
     """JSON lines where the file's name says so; a level that there is not is an error."""
     log = repository.root / "log.jsonl"
@@ -289,6 +311,60 @@ def test_export_to_standard_output_and_to_a_file(repository: Repository) -> None
     assert repository.run("error", "list", "-ojson").document["total_errors"] == 3
 
 
+class Page(HTMLParser):
+    """What a page is made of; fails where an element is closed that was not open."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: Counter[str] = Counter()
+        self.words: list[str] = []
+        self.addresses: list[str | None] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Counts it."""
+        self.elements[tag] += 1
+        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "br"):
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Counts it."""
+        self.elements[tag] += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        """Closes it."""
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Keeps it."""
+        self.words.append(data)
+
+
+def test_report_is_one_page_that_needs_nothing_else(repository: Repository, history: ErrorReporter) -> None:
+    """Plots and tables in it, nothing loaded, and what errors say is text, whatever it looks like."""
+    history.report_error(DockerError("<script>alert(1)</script> & 'more'", timestamp=NOW))
+    done = repository.run("error", "report", "--html", "errors.html", "-o", "json")
+    assert done.document == {"status": "written", "file": "errors.html", "errors": 4}
+    page = Page((repository.root / "errors.html").read_text())
+    assert page.elements["script"] == 0
+    assert page.addresses == []
+    assert page.elements["svg"] == 6  # days, category, severity, code, flow, environment
+    days = len({report.timestamp.date() for report in history.error_history})
+    assert page.elements["rect"] == days + 2 + 1 + 2 + 1 + 2
+    words = "".join(page.words)
+    assert "<script>alert(1)</script> & 'more'" in words
+    assert "4 error(s)" in words
+    assert "step 3 failed" in words
+    assert repository.run("error", "report").status == 2
+    nothing = repository.run("error", "report", "--html", "none.html", "--flow", "none")
+    assert nothing.status == 0
+    assert "0 error(s) of the flow none" in "".join(Page((repository.root / "none.html").read_text()).words)
+
+
 def test_clear_asks_and_takes_only_what_the_options_name(
     repository: Repository, history: ErrorReporter
 ) -> None:
@@ -335,6 +411,30 @@ def test_guidance_on_what_there_is_not_names_the_nearest(repository: Repository)
     assert "did you mean DockerError?" in finished.document["errors"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["--version"], set()),
+        (["--help"], set()),
+        (["explain", "FLOW_NOT_FOUND"], set()),
+        (["error", "--help"], set()),
+        (["error", "summary"], {"sqlite3"}),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("history")
+def test_nobody_pays_for_what_others_need(
+    repository: Repository, arguments: list[str], wanted: set[str]
+) -> None:
+    """No database where nothing is looked up, and for a look at the history neither flows nor servers."""
+    command = [sys.executable, "-X", "importtime", *repository.command(*arguments)[1:]]
+    environ = repository.whole_environ(None)
+    done = subprocess.run(command, cwd=repository.root, env=environ, capture_output=True, text=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert done.returncode == 0
+    assert imported & {"sqlite3", "pydantic", "httpx", "ruamel.yaml", "psycopg", "docker"} == wanted
+
+
 # --- where it is
 
 
@@ -348,6 +448,44 @@ def test_the_history_is_where_the_configuration_is(tmp_path: Path, start: str) -
     folder = tmp_path / start
     assert error_history._configuration(folder, None) == find_configuration(folder)
     assert error_history._configuration(folder, Path("x.yaml")) == folder / "x.yaml"
+
+
+@pytest.mark.parametrize(
+    ("text", "state_url", "days"),
+    [
+        ("", None, 90),
+        ("state_url: null # here\nerror_retention_days: 90 # days\n", None, 90),
+        ("error_retention_days: 7\n", None, 7),
+        ("# state_url: sqlite:///no.db\n", None, 90),
+        ("state_url: sqlite:///a.db\n", "sqlite:///a.db", 90),
+        ("{state_url: 'sqlite:///a.db', error_retention_days: 5}\n", "sqlite:///a.db", 5),
+        ("state_url: '${SHARED_STATE}'\n", "sqlite:///shared.db", 90),
+        ("state_url:\n  sqlite:///a.db\n", "sqlite:///a.db", 90),
+        ("error_retention_days: '${DAYS:-12}'\nenvironments: {x: {nonsense: 1}}\n", None, 12),
+    ],
+)
+def test_a_look_at_the_lines_says_what_the_whole_configuration_says(
+    tmp_path: Path, text: str, state_url: str | None, days: int
+) -> None:
+    """Or the file is parsed; whatever else is wrong with it, and whichever environment is active."""
+    file = tmp_path / "deployment-config.yaml"
+    file.write_text(text)
+    environ = {"SHARED_STATE": "sqlite:///shared.db", "DEPLOYMENT_ENV": "qa"}
+    found = error_history._settings(tmp_path, file, environ)
+    assert (found.state_url, found.retention_days) == (state_url, days)
+
+
+def test_errors_are_remembered_as_long_as_the_configuration_says(
+    repository: Repository, history: ErrorReporter
+) -> None:
+    """What is older goes when something is added."""
+    file = repository.root / "deployment-config.yaml"
+    file.write_text(f"error_retention_days: 10\n{file.read_text()}")
+    repository.run("deploy")
+    listed = repository.run("error", "list", "-o", "json").document
+    assert "step 3 failed" in messages(listed)
+    assert "step 20 failed" not in messages(listed)
+    assert history.summary().total_errors == 4
 
 
 # --- charts

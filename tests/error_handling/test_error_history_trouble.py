@@ -11,6 +11,7 @@ import pytest
 
 from deployment_system.error_handling import DeploymentSystemError, DockerError, ErrorReporter, Kept
 from deployment_system.error_handling.report_file import UNREADABLE_SUFFIX, ReportFile
+from deployment_system.error_handling.store import open_store
 
 AWAY = "postgresql://127.0.0.1:9/state?connect_timeout=1"
 
@@ -64,6 +65,25 @@ def test_a_sqlite_file_that_cannot_be_used_does_not_lose_the_report(tmp_path: Pa
     assert json.loads(line)["message"] == "one"
 
 
+def test_what_is_there_can_be_read_while_another_process_writes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Reports that wait are taken in later."""
+    state, pending = tmp_path / "state.db", tmp_path / "errors-pending.jsonl"
+    with ErrorReporter(history=AWAY, pending_file=pending) as reporter:
+        reporter.report_error(DockerError("waits"))
+    with (
+        open_store(state) as writer,
+        open_store(state, patience_seconds=0.01) as impatient,
+        ErrorReporter(history=impatient, pending_file=pending) as reporter,
+    ):
+        writer.errors.add([])
+        with writer.errors._database.write():
+            assert reporter.get_error_summary()["total_errors"] == 0
+        assert "not in it yet" in caplog.text
+        assert messages(reporter) == ["waits"]
+
+
 def test_where_nothing_can_be_written_the_log_has_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -95,6 +115,7 @@ def test_half_a_line_spoils_no_other(tmp_path: Path) -> None:
 LIMITED = """
 import resource, sys
 from deployment_system.error_handling import *
+from deployment_system.error_handling.store import open_store
 from deployment_system.error_handling.report_file import ReportFile
 from pathlib import Path
 file = ReportFile(Path(sys.argv[1]))

@@ -43,25 +43,31 @@ def record_errors(
     from deployment_system.deploy.error_history import recorder_of
     from deployment_system.error_handling import Kept
 
-    with recorder_of(
-        Path.cwd(),
-        config_file=invocation.config_file,
-        environ=os.environ,
-        secrets=invocation.secrets,
-    ) as recorder:
-        reports = recorder.report_errors(
-            kept,
-            command=invocation.command,
-            environment=invocation.active_environment or invocation.environment,
-            plan_id=plan_id,
-        )
-    if reports[0].kept is Kept.NOWHERE and not invocation.json:
+    try:
+        with recorder_of(
+            Path.cwd(),
+            config_file=invocation.config_file,
+            environ=os.environ,
+            secrets=invocation.secrets,
+        ) as recorder:
+            reports = recorder.report_errors(
+                kept,
+                command=invocation.command,
+                environment=invocation.active_environment or invocation.environment,
+                plan_id=plan_id,
+            )
+        is_kept = reports[0].kept is not Kept.NOWHERE
+    except OSError:
+        is_kept = False  # the current folder is gone, say, or one above it may not be looked into
+    except KeyboardInterrupt:
+        is_kept = False  # a second Ctrl-C: whoever is in such a hurry hears of the error itself all the same
+    if not is_kept and not invocation.json:
         click.echo("this could not be written into the error history: the state cannot be used", err=True)
 
 
 def grave(warnings: Sequence[DeploymentSystemError]) -> list[DeploymentSystemError]:
     """Warnings that somebody will ask about: what an earlier deployment left and nobody could put back."""
-    return [warning for warning in warnings if warning.severity in _GRAVE]
+    return [each for each in warnings if each.severity in _GRAVE and each.category in _OUTSIDE]
 
 
 def belongs_to_history(invocation: Invocation, error: DeploymentSystemError) -> bool:

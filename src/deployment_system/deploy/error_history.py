@@ -5,7 +5,10 @@ them takes longer than the summary.
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
@@ -17,7 +20,18 @@ from deployment_system.error_handling.store.failures import unusable
 
 STATE_VARIABLE = "DEPLOYMENT_STATE_URL"
 _CONFIGURATION_FILE = "deployment-config.yaml"
-_STATE_KEY = b"state_url"
+_USUAL_DAYS = 90
+_PLAIN = {
+    b"state_url": re.compile(rb"state_url:\s+(?:null|~)\s*(?:#.*)?"),
+    b"error_retention_days": re.compile(rb"error_retention_days:\s+(?P<days>[1-9]\d{0,4})\s*(?:#.*)?"),
+}
+"""The two keys as nearly everybody writes them. For anything else the file is parsed as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    state_url: str | None = None
+    retention_days: int = _USUAL_DAYS
 
 
 def reader_of(start: Path, *, config_file: Path | None, environ: Mapping[str, str]) -> ErrorReporter:
@@ -26,10 +40,10 @@ def reader_of(start: Path, *, config_file: Path | None, environ: Mapping[str, st
     file = _configuration(start, config_file)
     state = _folder(start, file)
     pending = state.path / PENDING_FILE
-    target = _target(start, file, state, environ)
-    if isinstance(target, Path) and not target.exists() and not pending.exists():
+    target = environ.get(STATE_VARIABLE) or _settings(start, file, environ).state_url
+    if target is None and not _file(state).exists() and not pending.exists():
         return ErrorReporter()
-    return ErrorReporter(history=target, pending_file=pending)
+    return ErrorReporter(history=target or _file(state), pending_file=pending)
 
 
 def recorder_of(
@@ -43,41 +57,79 @@ def recorder_of(
     `secrets`: values that must not be told, beside those of the environment."""
     file = _configuration(start, config_file)
     state = _folder(start, file)
+    settings: _Settings | ProblemsFound
+    try:
+        settings = _settings(start, file, environ)
+    except ProblemsFound as problems:
+        settings = problems
 
     def opened() -> Store:
-        try:
-            target = _target(start, file, state, environ)
-            if isinstance(target, Path):
-                state.make()
-        except (ProblemsFound, DeploymentSystemError) as error:
+        target = environ.get(STATE_VARIABLE)
+        if target is None and isinstance(settings, ProblemsFound):
             # Reports wait in the file beside it until somebody has mended that.
-            raise unusable(FOLDER_NAME, error, error) from error
-        return open_store(target, patience_seconds=STORE_PATIENCE_SECONDS)
+            raise unusable(FOLDER_NAME, settings, settings)
+        if target is None and isinstance(settings, _Settings):
+            target = settings.state_url
+        if target is None:
+            _make(state)
+        return open_store(target or _file(state), patience_seconds=STORE_PATIENCE_SECONDS)
 
     return ErrorReporter(
         history=opened,
         pending_file=state.path / PENDING_FILE,
+        retention=timedelta(days=settings.retention_days) if isinstance(settings, _Settings) else None,
         known_secrets=KnownSecrets.of_environ(environ, secrets),
     )
 
 
-def _target(start: Path, file: Path | None, state: StateFolder, environ: Mapping[str, str]) -> str | Path:
-    return environ.get(STATE_VARIABLE) or _configured(start, file, environ) or state.path / "state.db"
-
-
-def _configured(start: Path, file: Path | None, environ: Mapping[str, str]) -> str | None:
-    """The configuration's `state_url`; the file is parsed only where the word stands in it."""
+def _make(state: StateFolder) -> None:
     try:
-        if file is None or _STATE_KEY not in file.read_bytes():
-            return None
-    except OSError:
-        return None  # what is wrong with it says whatever needs more of it than that
-    from deployment_system.config import load_configuration
+        state.make()
+    except DeploymentSystemError as error:
+        raise unusable(FOLDER_NAME, error, error) from error
 
-    loaded = load_configuration(start, config_file=file, environ=environ, sections=("state_url",))
+
+def _file(state: StateFolder) -> Path:
+    return state.path / "state.db"
+
+
+def _settings(start: Path, file: Path | None, environ: Mapping[str, str]) -> _Settings:
+    """What the configuration says of the history. Raises `ProblemsFound`."""
+    try:
+        content = file.read_bytes() if file else b""
+    except OSError:
+        return _Settings()  # what is wrong with it says whatever needs more of it than that
+    return _plain(content) or _read(start, file, environ)
+
+
+def _plain(content: bytes) -> _Settings | None:
+    """The settings, as far as a look at the lines is enough to tell them."""
+    days = _USUAL_DAYS
+    for line in content.splitlines():
+        for key, plain in _PLAIN.items():
+            if key not in line or line.lstrip().startswith(b"#"):
+                continue
+            found = plain.fullmatch(line.rstrip())
+            if found is None:
+                return None
+            days = int(found.groupdict().get("days") or days)
+    return _Settings(None, days)
+
+
+def _read(start: Path, file: Path | None, environ: Mapping[str, str]) -> _Settings:
+    from deployment_system.config import load_configuration
+    from deployment_system.config.models import DEFAULT_ENVIRONMENT
+
+    loaded = load_configuration(
+        start,
+        config_file=file,
+        environ=environ,
+        environment=DEFAULT_ENVIRONMENT,  # whichever is active: it has no say in this
+        sections=tuple(key.decode() for key in _PLAIN),
+    )
     if loaded.configuration is None:
         raise ProblemsFound(loaded.errors, EXIT_INVALID, "invalid")
-    return loaded.configuration.state_url
+    return _Settings(loaded.configuration.state_url, loaded.configuration.error_retention_days)
 
 
 def _folder(start: Path, file: Path | None) -> StateFolder:

@@ -142,7 +142,11 @@ class ErrorReporter:
         """The records behind the history. Raises RecoveryError where the store cannot be opened."""
         with self._turn:
             store = self._store()
-            self._hand_on_pending(store)
+            try:
+                self._hand_on_pending(store)
+            except RecoveryError as failure:
+                # What is there can be read all the same: another process writes, say.
+                _log.warning("reports that wait for the store are not in it yet: %s", failure.message)
             return store.errors
 
     def summary(self, wanted: ErrorFilter = EVERY_ERROR, *, limit: int = 10) -> ErrorSummary:

@@ -175,6 +175,30 @@ def export(invocation: Invocation, /, output: Path | None, **values: Any) -> int
 
 
 @error.command()
+@click.option(
+    "--html", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Write to this file."
+)
+@click.option(
+    "--limit", type=click.IntRange(0), default=50, help="Most groups and recent errors.  [default: 50]"
+)
+@filter_options
+@common_options
+@click.pass_obj
+def report(invocation: Invocation, /, html: Path, limit: int, **values: Any) -> int:
+    """Write a page with plots and tables that opens in a browser without a server."""
+    from deployment_system.cli.render.error_page import error_page
+    from deployment_system.error_handling.written_file import write_whole
+
+    wanted = _filter(invocation, values)
+    with _history(invocation) as history:
+        found = history.summary(wanted, limit=limit)
+    write_whole(html, error_page(found, wanted))
+    document = {"status": "written", "file": os.fspath(html), "errors": found.total_errors}
+    write_result(invocation, document, f"{found.total_errors} error(s) in {html}")
+    return 0
+
+
+@error.command()
 @filter_options
 @yes_option
 @common_options
@@ -221,9 +245,12 @@ def _filter(invocation: Invocation, values: dict[str, Any]) -> ErrorFilter:
     }
     flow_name = values.pop("flow")
     take_common(invocation, values)
+    # Not DEPLOYMENT_ENV: whoever asks what went wrong does not want most of it left out without a word.
+    environment = of_environment or invocation.environment
+    write_note(invocation, f"environment {environment}" if environment else "errors of every environment")
     return ErrorFilter(
         error_code=code.upper().replace("-", "_") if code else None,
         flow_name=flow_name,
-        environment=of_environment or invocation.environment,
+        environment=environment,
         **wanted,
     )

@@ -77,8 +77,8 @@ def show_text(document: Mapping[str, Any], group: ErrorGroup, *, details: bool) 
     by = document.get("reported_by") or {}
     lines.append(f"  told by {by.get('user')} on {by.get('host')}, process {by.get('pid')}")
     if group.count > 1:
-        every = f", {_every(group)}" if group.seconds_between else ""
-        lines.append(f"  met {group.count:,} times, first {_time(group.first_seen)}{every}")
+        again = f", {every(group)}" if group.seconds_between else ""
+        lines.append(f"  met {group.count:,} times, first {_time(group.first_seen)}{again}")
     lines += _attempts(document.get("attempts") or ())
     for name in ("context", "evidence", "extra"):
         for key, value in (document.get(name) or {}).items():
@@ -141,7 +141,7 @@ def _groups(title: str, summary: ErrorSummary, groups: Sequence[ErrorGroup]) -> 
     for group in groups:
         when = _time(group.last_seen)
         if group.count > 1:
-            when = f"{_time(group.first_seen)} to {when}, {_every(group)}"
+            when = f"{_time(group.first_seen)} to {when}, {every(group)}"
         lines.append(f"  {group.count:,} times {group.error_code}")
         lines.append(f"      {when}")
         lines.append("      " + cut(printable(" ".join(summary.message(group).split())), WIDTH - 6))
@@ -176,7 +176,7 @@ def _time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
-def _every(group: ErrorGroup) -> str:
+def every(group: ErrorGroup) -> str:
     """The mean time between repeats, in the unit in which it is said."""
     seconds = group.seconds_between or 0.0
     for size, unit in ((_DAY, "days"), (_HOUR, "h"), (_MINUTE, "min")):
