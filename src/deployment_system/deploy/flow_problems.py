@@ -40,6 +40,14 @@ class Problems:
         for error in errors:
             self._note(error)
 
+    def explain(self, file: str, deployment_name: str) -> bool:
+        """Whether a file that cannot be read says already why a deployment's flow was not found in it. The
+        error then names the deployment; it has room for one, and another needs an error of its own."""
+        error = next((error for error in self._by_file[file] if not error.context.deployment_name), None)
+        if error is not None:
+            error.with_context(deployment_name=deployment_name)
+        return error is not None
+
     def skipped(self) -> Iterator[SkippedFlow]:
         """One entry an error."""
         for error in self.errors:

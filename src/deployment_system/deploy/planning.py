@@ -11,6 +11,7 @@ from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.config import is_loopback
 from deployment_system.deploy.assess import Assessment, Options, assess
 from deployment_system.deploy.containers import DOCKER_POOL_TYPE, takes_images
+from deployment_system.deploy.declare import PROCESS_POOL_TYPE
 from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment, Owner
 from deployment_system.deploy.memory import read_memory
 from deployment_system.deploy.plan import (
@@ -28,13 +29,13 @@ from deployment_system.deploy.plan import (
 from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
+from deployment_system.deploy.work_pools import missing_pool, wrong_pool_type
 from deployment_system.error_handling import (
     DeploymentError,
     DeploymentSystemError,
     ErrorCodes,
     ErrorContext,
     ErrorSeverity,
-    PrefectAPIError,
     ValidationError,
 )
 from deployment_system.error_handling.store import Store
@@ -253,35 +254,18 @@ def _server_problems(
     pool_name = item.fields["work_pool_name"]
     pool = observed.work_pools.get(pool_name)
     if pool is None:
-        yield _missing_pool(pool_name, observed, place)
+        needed = DOCKER_POOL_TYPE if item.image is not None else item.pool_type or PROCESS_POOL_TYPE
+        yield missing_pool(pool_name, observed.work_pools, needed, place)
     else:
         if item.pool_type is not None and pool["type"] != item.pool_type:
-            yield _wrong_pool_type(pool, item.pool_type, place)
+            yield wrong_pool_type(pool, f"this deployment needs one of type {item.pool_type!r}", place)
         if item.image is not None and not takes_images(pool):
-            yield _wrong_pool_type(pool, DOCKER_POOL_TYPE, place)
+            yield wrong_pool_type(pool, "this deployment needs one that takes an image", place)
         yield from check_job_variables(item.fields["job_variables"], pool["base_job_template"], place)
     if not force:
         foreign = foreign_ownership(item, observed.deployments.get(item.key), project.owner)
         if foreign is not None:
             yield foreign
-
-
-def _missing_pool(name: str, observed: Observed, place: ErrorContext) -> PrefectAPIError:
-    known = ", ".join(sorted(observed.work_pools)) or "none"
-    return PrefectAPIError(
-        f"there is no work pool {name!r} on the server; it has: {known}",
-        error_code=ErrorCodes.WORK_POOL_NOT_FOUND,
-        context=place.extended(work_pool=name),
-    )
-
-
-def _wrong_pool_type(pool: Mapping[str, Any], needed: str, place: ErrorContext) -> PrefectAPIError:
-    return PrefectAPIError(
-        f"work pool {pool['name']!r} is of type {pool['type']!r}; this deployment needs one of type "
-        f"{needed!r}",
-        error_code=ErrorCodes.WORK_POOL_TYPE_MISMATCH,
-        context=place.extended(work_pool=pool["name"]),
-    )
 
 
 def _source_warnings(

@@ -1,0 +1,44 @@
+"""What can be wrong with the work pool that a deployment names."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from deployment_system.config.problems import nearest
+from deployment_system.error_handling import (
+    Confidence,
+    ErrorCodes,
+    ErrorContext,
+    PrefectAPIError,
+    Remedy,
+)
+
+
+def missing_pool(name: str, known: Iterable[str], needed_type: str, context: ErrorContext) -> PrefectAPIError:
+    """The error for a pool that the server does not have. `known`: those that it has."""
+    others = sorted(known)
+    meant = nearest(name, others)
+    remedies = [
+        Remedy(f"`prefect work-pool create --type {needed_type} {name}`", Confidence.PROBABLE),
+        Remedy(
+            "Or name another one: `work_pools:` of the environment, `work_pool:` of the flow or of the "
+            "deployment in prefect.yaml.",
+            Confidence.NEEDS_INPUT,
+        ),
+    ]
+    hint = f"did you mean {meant!r}?" if meant else f"it has {', '.join(others)}" if others else "it has none"
+    return PrefectAPIError(
+        f"there is no work pool {name!r} on the server: {hint}",
+        error_code=ErrorCodes.WORK_POOL_NOT_FOUND,
+        context=context.extended(work_pool=name, known_work_pools=others),
+        remediation=remedies[::-1] if meant else remedies,
+    )
+
+
+def wrong_pool_type(pool: Mapping[str, Any], needed: str, context: ErrorContext) -> PrefectAPIError:
+    """The error for a pool whose workers could not run the deployment. `needed`: what they would have to
+    be, in words."""
+    return PrefectAPIError(
+        f"work pool {pool['name']!r} is of type {pool['type']!r}; {needed}",
+        error_code=ErrorCodes.WORK_POOL_TYPE_MISMATCH,
+        context=context.extended(work_pool=pool["name"]),
+    )
