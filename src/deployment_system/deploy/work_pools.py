@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from deployment_system.config.models import WorkPools
 from deployment_system.config.problems import nearest
 from deployment_system.error_handling import (
     Confidence,
@@ -25,9 +26,10 @@ def missing_pool(name: str, known: Iterable[str], needed_type: str, context: Err
             Confidence.NEEDS_INPUT,
         ),
     ]
+    unnamed = " (taken where none is named)" if name in (WorkPools().python, WorkPools().docker) else ""
     hint = f"did you mean {meant!r}?" if meant else f"it has {', '.join(others)}" if others else "it has none"
     return PrefectAPIError(
-        f"there is no work pool {name!r} on the server: {hint}",
+        f"there is no work pool {name!r}{unnamed} on the server: {hint}",
         error_code=ErrorCodes.WORK_POOL_NOT_FOUND,
         context=context.extended(work_pool=name, known_work_pools=others),
         remediation=remedies[::-1] if meant else remedies,
