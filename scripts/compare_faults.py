@@ -13,12 +13,12 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import httpx
 
@@ -33,7 +33,10 @@ from tests.recording_proxy import RecordingProxy, recording_proxy  # noqa: E402
 FILE = PROJECT / "docs" / "faults.md"
 BIN = Path(sys.executable).parent
 LONGEST = 300
-_EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Exit|NotFound|Abort)\b.*: |An exception|Error")
+BOX = " │╭╰─╮╯┃"
+USUAL_WARNINGS = ("CONFIG_FILE_NOT_FOUND",)
+_EXCEPTION = re.compile(r"([a-z_]\w*\.)+[A-Z]\w+: |[A-Z]\w*(Error|Exception): ")
+_TELLING = re.compile(r"WARNING|Skipping|does not exist")
 HEADER = """\
 # What each fault looks like
 
@@ -42,7 +45,8 @@ Made by `scripts/compare_faults.py` from real runs: each fault once with `deploy
 with the same `prefect.yaml`, and on a real server without deployments. Unless the fault says otherwise, it is
 in transform. Of ours the code, message and place of the first error are shown; what to do stands below it in
 the command's output, and `deployment-cli explain CODE` says more. Of Prefect's output the last exception is
-shown, or the last line, and among how many it stands. Addresses and folders are replaced.
+shown, or the last words; of a run that succeeds, what sounds like a problem; and how many lines it was.
+Addresses and folders are replaced.
 
 The old server, refusals and busy answers come from a proxy before the real server. For *the work pool is of
 another type* ours has a `deployment-config.yaml` in place of the `prefect.yaml`, in which no type is said.
@@ -91,7 +95,9 @@ def outcome(place: Place, fault: Fault, *, ours: bool) -> tuple[str, str]:
         place.raw.write(f"\n==== {fault.name}, {command[0]}\n{output}")
         place.raw.flush()
     status = "killed" if finished.returncode < 0 else f"exit {finished.returncode}"
-    words = _ours(finished.stdout) if ours else _prefects(output)
+    words = _ours(finished.stdout) if ours else _prefects(output, failed=finished.returncode != 0)
+    if finished.returncode < 0:
+        words = ""
     there = scene.afterwards or told(scene.stored())
     return _cell(f"{status}: {words}" if words else status, place), there
 
@@ -125,14 +131,22 @@ def _empty(scene: Scene) -> None:
 
 
 def _ours(output: str) -> str:
-    """The first error, and how many more there are; nothing where all went well."""
+    """The first error, and how many more there are; where there is none, how it ended, with a warning."""
     if not output.strip():
         return ""
     document = json.loads(output)
-    found = [item["error"] for item in document.get("skipped", ())] + document.get("errors", [])
-    different = list({error["message"]: error for error in found}.values())
+    errors = [item["error"] for item in document.get("skipped", ())] + document.get("errors", [])
+    warnings = [item for item in document.get("warnings", ()) if item["error_code"] not in USUAL_WARNINGS]
+    told = _told(errors)
+    if not told:
+        return document["status"] + (f"; warning {_told(warnings)}" if warnings else "")
+    return told
+
+
+def _told(errors: Sequence[Mapping[str, Any]]) -> str:
+    different = list({error["message"]: error for error in errors}.values())
     if not different:
-        return f"{document['status']}"
+        return ""
     first = different[0]
     file, line = first["context"].get("file_path"), first["context"].get("line_number")
     where = f" ({file}:{line})" if file and line else f" ({file})" if file else ""
@@ -140,15 +154,20 @@ def _ours(output: str) -> str:
     return f"`{first['error_code']}` {first['message']}{where}{more}"
 
 
-def _prefects(output: str) -> str:
-    """The last exception, or the last line that says something; and how much was said."""
-    lines = [line.strip(" │╭╰─╮╯┃") for line in output.splitlines()]
+def _prefects(output: str, *, failed: bool) -> str:
+    """Of a failure the last exception, else the last words; of a success what sounds like a problem."""
+    lines = [line.strip(BOX) for line in output.splitlines()]
     lines = [line for line in lines if line]
-    if not lines:
-        return ""
+    if not failed:
+        telling = [line for line in lines if _TELLING.search(line)]
+        words = f"`{telling[-1][:LONGEST]}`" if telling else "no word of it"
+        return f"{words} ({len(lines)} lines)"
     exceptions = [line for line in lines if _EXCEPTION.match(line)]
-    last = (exceptions or lines)[-1]
-    return f"`{last[:LONGEST]}` (among {len(lines)} lines)"
+    if exceptions:
+        return f"`{exceptions[-1][:LONGEST]}` ({len(lines)} lines)"
+    begins = [number for number, line in enumerate(lines) if line.startswith("Deploying ")]
+    words = " ".join(lines[begins[-1] + 1 :] if begins else lines)
+    return f"`{words[:LONGEST]}` ({len(lines)} lines)"
 
 
 def _cell(text: str, place: Place) -> str:
@@ -164,6 +183,7 @@ def _cell(text: str, place: Place) -> str:
     text = re.sub(rf"{re.escape(str(place.folder))}/(ours|prefect)-[^/\s'\"`]{{8}}/?", "", text)
     text = re.sub(r"\b(ours|prefect)-\w{8}\b", "shop", text)
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]+", "…", text)
+    text = re.sub(r"\b\d\d:\d\d:\d\d\.\d{3} ", "", text)
     text = re.sub(r"\b(pid|process) \d+", r"\1 …", text)
     text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", "…", text)
     return re.sub(r"\s+", " ", text).replace("|", "\\|").strip()

@@ -26,6 +26,9 @@ AS_NOBODY = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-
 """Root may read everything; without these two capabilities it may not."""
 SMALL_DISK = "size=2m"
 
+REFUSAL = '{"loc": ["body", "tags"], "msg": "Input should be a valid list"}'
+"""As a server says that it does not take a deployment."""
+
 FLOW = """\
 from prefect import flow
 
@@ -170,7 +173,7 @@ def old_server(scene: Scene) -> Iterator[None]:
 @contextmanager
 def one_is_refused(scene: Scene) -> Iterator[None]:
     """The second deployment is answered with 422."""
-    body = '{"exception_message": "Invalid request received.", "exception_detail": [{"loc": ["body"]}]}'
+    body = f'{{"exception_message": "Invalid request received.", "exception_detail": [{REFUSAL}]}}'
     scene.proxy.faults.append(OfTheWay("POST", CREATE, status=422, body=body, after=1, times=1))
     yield
 
@@ -321,6 +324,10 @@ FAULTS = (
         _transform("", FLOW.format(name="transform").encode() + b'NAME = "\xe9t\xe9"\n'),
     ),
     Fault("the entrypoint names no function", _yaml(_ENTRYPOINT, "flows/transform.py")),
+    Fault(
+        "two flows of one name (transform and load)",
+        (("flows/load.py", "@flow\n", '@flow(name="transform")\n'),),
+    ),
     # The declarations.
     Fault(
         "two deployments of one name",
@@ -342,7 +349,7 @@ FAULTS = (
     Fault("a job variable against the pool's schema", _yaml(_VARIABLES, "stream_output: sometimes")),
     Fault("an unknown job variable", _yaml(_VARIABLES, "steam_output: true")),
     Fault("broken YAML", _yaml(_CRON, _CRON[:-1])),
-    Fault("an unknown key", _yaml("  schedules:", "  schedule:")),
+    Fault("an unknown key", _yaml("  schedules:", "  shedules:")),
     Fault("tags that are one text", _yaml("  description: Sums up", "  tags: nightly")),
     Fault("an environment variable that is not set", _yaml("Sums up", '"{{ $SHOP_STAGE }}"')),
     Fault("a reference to an output that no step gives", _yaml("Sums up", '"{{ build-image.image }}"')),
@@ -356,6 +363,7 @@ FAULTS = (
     Fault("the server is busy once", around=busy),
     Fault("killed at the second of three", around=killed),
     Fault("a schedule was paused by hand, and the description changes", around=paused_by_hand),
+    Fault("the same with a schedule that has no slug", _yaml(", slug: nightly", ""), around=paused_by_hand),
 )
 
 

@@ -144,9 +144,14 @@ def _scanned_on_its_own(project: Project, entrypoint: str, problems: Problems) -
     if not (project.root / file).is_file():
         return None
     alone = discover(project.root, paths=[file])
-    known = {error.fingerprint for error in problems.errors}
-    problems.add_plain(error for error in alone.errors if error.fingerprint not in known)
+    known = {_fault(error) for error in problems.errors}
+    problems.add_plain(error for error in alone.errors if _fault(error) not in known)
     return alone
+
+
+def _fault(error: DeploymentSystemError) -> tuple[str, str]:
+    """The same for one fault of a file, whichever deployment it was told for: the message names the file."""
+    return str(error.error_code), error.message
 
 
 def _rules_for_nothing(project: Project, found: Discovery) -> Iterator[DeploymentSystemError]:

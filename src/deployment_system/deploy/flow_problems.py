@@ -41,12 +41,18 @@ class Problems:
             self._note(error)
 
     def explain(self, file: str, deployment_name: str) -> bool:
-        """Whether a file that cannot be read says already why a deployment's flow was not found in it. The
-        error then names the deployment; it has room for one, and another needs an error of its own."""
-        error = next((error for error in self._by_file[file] if not error.context.deployment_name), None)
-        if error is not None:
+        """Whether an error of a whole file says already why a deployment's flow was not found in it. It
+        then names the deployment, and is told again for each other one."""
+        error = next(iter(self._by_file[file]), None)
+        if error is None:
+            return False
+        if not error.context.deployment_name:
             error.with_context(deployment_name=deployment_name)
-        return error is not None
+            return True
+        told = error.to_dict()
+        told["context"]["deployment_name"] = deployment_name
+        self._note(type(error).from_dict(told))
+        return True
 
     def skipped(self) -> Iterator[SkippedFlow]:
         """One entry an error."""

@@ -20,9 +20,9 @@ def missing_flow(
     those of other files too."""
     file, _, function = entrypoint.rpartition(":")
     here = sorted(flow.function for flow in flows if flow.file == file)
-    hidden = next((item for item in not_deployable if item.file == file and item.name == function), None)
-    hidden = hidden or next(
-        (item for item in not_deployable if item.file == file and item.function.endswith(function)), None
+    hidden = next(
+        (item for item in not_deployable if item.file == file and _last(item.function) == _last(function)),
+        None,
     )
     remediation: list[str] | None = None
     if declared.entrypoint.endswith(".py"):
@@ -47,3 +47,8 @@ def missing_flow(
         context=declared.place.extended(deployment_name=declared.name),
         remediation=remediation,
     )
+
+
+def _last(function: str) -> str:
+    """Of a qualified name, which some write and some do not."""
+    return function.rpartition(".")[2]
