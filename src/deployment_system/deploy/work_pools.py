@@ -26,10 +26,11 @@ def missing_pool(name: str, known: Iterable[str], needed_type: str, context: Err
             Confidence.NEEDS_INPUT,
         ),
     ]
-    unnamed = " (taken where none is named)" if name in (WorkPools().python, WorkPools().docker) else ""
-    hint = f"did you mean {meant!r}?" if meant else f"it has {', '.join(others)}" if others else "it has none"
+    default = " (taken where none is named)" if name in (WorkPools().python, WorkPools().docker) else ""
+    has = f"; the server has {', '.join(others) or 'none'}"
+    hint = f": did you mean {meant!r}?" if meant else has
     return PrefectAPIError(
-        f"there is no work pool {name!r}{unnamed} on the server: {hint}",
+        f"there is no work pool {name!r} on the server{default}{hint}",
         error_code=ErrorCodes.WORK_POOL_NOT_FOUND,
         context=context.extended(work_pool=name, known_work_pools=others),
         remediation=remedies[::-1] if meant else remedies,
