@@ -123,3 +123,25 @@ def test_a_missing_work_pool_is_one_message_with_every_deployment(
     assert hint in words
     assert "the same in 2 more places:" in words
     assert f"`prefect work-pool create --type process {pool}`" in words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("project: {a: 1\n", "(inside { })"),
+        ("project: [a, b\n", "(inside [ ])"),
+        ("project: a\n  b: 1\n", "not valid YAML"),
+        ("project: 'a\n", "(in a text in quotes)"),
+        ("project: a\n- b\n", "(among the keys of a mapping)"),
+        ("project:\n\t- a\n", "a tab stands here"),
+    ],
+    ids=["braces", "brackets", "indentation", "quote", "list", "tab"],
+)
+def test_broken_yaml_is_told_without_the_parser_s_own_words(tmp_path: Path, text: str, words: str) -> None:
+    """It calls { } a flow mapping, and flows are something else here."""
+    made = Repository(tmp_path)
+    made.write("deployment-config.yaml", text)
+    (error,) = made.run("validate", "-o", "json").document["errors"]
+    assert error["message"].startswith("deployment-config.yaml: ")
+    assert words in error["message"]
+    assert not any(word in error["message"] for word in ("flow", "block", "scalar", "token"))
