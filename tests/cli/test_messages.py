@@ -125,6 +125,29 @@ def test_a_missing_work_pool_is_one_message_with_every_deployment(
     assert f"`prefect work-pool create --type process {pool}`" in words
 
 
+def test_a_job_variable_and_a_work_pool_are_blamed_on_their_own_lines(
+    workspace: Workspace, proxy: RecordingProxy
+) -> None:
+    """Of deployment-config.yaml and of prefect.yaml; what the environment says of all flows has no line of
+    the flow's own."""
+    workspace.write_flow("load")
+    workspace.configure(f'{{"{workspace.name("load")}": {{job_variables: {{stream_output: maybe}}}}}}')
+    error, *_ = workspace.deploy().document["errors"]
+    place = error["context"]
+    assert (error["error_code"], place["file_path"]) == ("JOB_VARIABLES_INVALID", "deployment-config.yaml")
+    assert "stream_output: maybe" in dict(place["source_lines"])[place["line_number"]]
+    (workspace.root / "deployment-config.yaml").unlink()
+    workspace.write(
+        "prefect.yaml",
+        "deployments:\n- name: a\n  entrypoint: flows/load.py:load\n  work_pool:\n"
+        "    name: test-pool\n    job_variables:\n      stream_output: maybe\n"
+        "- name: b\n  entrypoint: flows/load.py:load\n  work_pool:\n    name: no-such-pool\n",
+    )
+    found = workspace.run("deploy", "-o", "json", environ={"PREFECT_API_URL": proxy.url}).document["errors"]
+    places = [(error["error_code"], error["context"].get("line_number")) for error in found]
+    assert places[:2] == [("JOB_VARIABLES_INVALID", 7), ("WORK_POOL_NOT_FOUND", 11)]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

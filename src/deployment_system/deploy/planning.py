@@ -29,7 +29,12 @@ from deployment_system.deploy.plan import (
 from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
-from deployment_system.deploy.work_pools import missing_pool, wrong_pool_type
+from deployment_system.deploy.work_pools import (
+    job_variable_problems,
+    missing_pool,
+    place_in,
+    wrong_pool_type,
+)
 from deployment_system.error_handling import (
     DeploymentError,
     DeploymentSystemError,
@@ -39,7 +44,6 @@ from deployment_system.error_handling import (
     ValidationError,
 )
 from deployment_system.error_handling.store import Store
-from deployment_system.validation import check_job_variables
 
 if TYPE_CHECKING:
     from deployment_system.deploy.image_plan import ImageChange
@@ -237,20 +241,16 @@ def _in_containers(
 def _job_variable_errors(
     project: Project, item: DesiredDeployment, observed: Observed
 ) -> list[DeploymentSystemError]:
-    template = observed.work_pools[item.fields["work_pool_name"]]["base_job_template"]
-    place = item.place.extended(
-        flow_name=item.flow_name, deployment_name=item.name, environment=project.environment_name
+    found = job_variable_problems(
+        item, project.environment_name, observed.work_pools[item.fields["work_pool_name"]]
     )
-    found = check_job_variables(item.fields["job_variables"], template, place)
     return [each for each in found if each.severity not in (ErrorSeverity.LOW, ErrorSeverity.MEDIUM)]
 
 
 def _server_problems(
     project: Project, item: DesiredDeployment, observed: Observed, *, force: bool
 ) -> Iterator[DeploymentSystemError]:
-    place = item.place.extended(
-        flow_name=item.flow_name, deployment_name=item.name, environment=project.environment_name
-    )
+    place = place_in(item, project.environment_name, "work_pool.name", "work_pool")
     pool_name = item.fields["work_pool_name"]
     pool = observed.work_pools.get(pool_name)
     if pool is None:
@@ -261,7 +261,7 @@ def _server_problems(
             yield wrong_pool_type(pool, f"this deployment needs one of type {item.pool_type!r}", place)
         if item.image is not None and not takes_images(pool):
             yield wrong_pool_type(pool, "this deployment needs one that takes an image", place)
-        yield from check_job_variables(item.fields["job_variables"], pool["base_job_template"], place)
+        yield from job_variable_problems(item, project.environment_name, pool)
     if not force:
         foreign = foreign_ownership(item, observed.deployments.get(item.key), project.owner)
         if foreign is not None:

@@ -1,17 +1,20 @@
-"""What can be wrong with the work pool that a deployment names."""
+"""What can be wrong with the work pool that a deployment names, and with what it is told."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from deployment_system.config.models import WorkPools
 from deployment_system.config.problems import nearest
+from deployment_system.deploy.deployments import DesiredDeployment
 from deployment_system.error_handling import (
     Confidence,
     ErrorCodes,
     ErrorContext,
     PrefectAPIError,
     Remedy,
+    ValidationError,
 )
+from deployment_system.validation import check_job_variables
 
 
 def missing_pool(name: str, known: Iterable[str], needed_type: str, context: ErrorContext) -> PrefectAPIError:
@@ -44,4 +47,25 @@ def wrong_pool_type(pool: Mapping[str, Any], needed: str, context: ErrorContext)
         f"work pool {pool['name']!r} is of type {pool['type']!r}; {needed}",
         error_code=ErrorCodes.WORK_POOL_TYPE_MISMATCH,
         context=context.extended(work_pool=pool["name"]),
+    )
+
+
+def job_variable_problems(
+    item: DesiredDeployment, environment: str, pool: Mapping[str, Any]
+) -> tuple[ValidationError, ...]:
+    """What the pool would not take, or would ignore."""
+
+    def place_of(variable: str) -> ErrorContext:
+        names = (f"work_pool.job_variables.{variable}", f"job_variables.{variable}")
+        return place_in(item, environment, *names)
+
+    return check_job_variables(
+        item.fields["job_variables"], pool["base_job_template"], place_in(item, environment), place_of
+    )
+
+
+def place_in(item: DesiredDeployment, environment: str, *settings: str) -> ErrorContext:
+    """Where the first of these settings that stands anywhere does, with what it is about."""
+    return item.place_of(*settings).extended(
+        flow_name=item.flow_name, deployment_name=item.name, environment=environment
     )
