@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -17,10 +18,12 @@ SERVER_END_SECONDS = 20.0
 class PrefectProcess:
     """A server on SQLite in a folder of its own, on one port for all its lives."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int, environ: Mapping[str, str] | None = None) -> None:
         self.url = f"http://127.0.0.1:{port}/api"
         self._home = home
         self._port = port
+        self._environ = environ or {}
+        """Settings of this server alone."""
         self._log = home / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -41,6 +44,7 @@ class PrefectProcess:
                     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
                     # Without it the pages of the UI ask port 4200, whatever port they were served from.
                     "PREFECT_SERVER_UI_API_URL": self.url,
+                    **self._environ,
                 },
                 stdout=output,
                 stderr=subprocess.STDOUT,

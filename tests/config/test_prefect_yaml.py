@@ -127,6 +127,17 @@ def test_limits_flags_and_numbers_may_come_from_text(tmp_path: Path) -> None:
 STEP = "prefect.deployments.steps.set_working_directory"
 
 
+def test_a_misspelt_pull_step_of_prefect_is_named_with_the_right_one(tmp_path: Path) -> None:
+    """Prefect would find out at the first run. What resembles none of its steps may be a newer one."""
+    (error,) = project(
+        tmp_path, text_of("pull: [{prefect.deployments.steps.git_clon: {repository: x}}]")
+    ).errors
+    assert (error.error_code, error.context.line_number) == ("BUILD_STEP_INVALID", 4)
+    assert error.message.endswith("did you mean prefect.deployments.steps.git_clone?")
+    for function in ("prefect.deployments.steps.fetch_from_orbit", "mine.git_clon"):
+        assert only(tmp_path, f"pull: [{{{function}: {{}}}}]").pull_steps == ({function: {}},)
+
+
 def test_pull_steps_of_the_deployment_come_before_those_of_the_file(tmp_path: Path) -> None:
     """An empty list means none; null, a single mapping and absence as in Prefect."""
     top = f"pull: [{{{STEP}: {{directory: /top}}}}]\n"

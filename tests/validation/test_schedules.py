@@ -173,3 +173,21 @@ def test_a_schedule_with_two_faults_has_two_errors() -> None:
     """Each at its own key."""
     errors = check_schedule(Schedule(cron="61 * * * *", timezone="Mars/Olympus"), place_of)
     assert [error.context.extra["key"] for error in errors] == ["cron", "timezone"]
+
+
+@pytest.mark.parametrize(
+    ("cron", "words"),
+    [
+        ("60 * * * *", "the minute is '60'; it takes 0 to 59"),
+        ("0 25 * * *", "the hour is '25'; it takes 0 to 23"),
+        ("0 0 32 * *", "the day is '32'; it takes 1 to 31"),
+        ("0 0 * january *", "the month is 'january'; it takes 1 to 12 or jan to dec"),
+        ("0 0 * * 8", "the weekday is '8'; it takes 0 to 7 or sun to sat"),
+        ("61 25 * * *", "the minute is '61'"),
+    ],
+)
+def test_a_cron_expression_says_which_field_is_wrong(cron: str, words: str) -> None:
+    """With what it takes; of several, the first."""
+    (error,) = check_schedule(Schedule(cron=cron), lambda name: ErrorContext())
+    assert words in error.message
+    assert cron in error.message

@@ -65,14 +65,27 @@ def status_error(response: httpx.Response, url: str, context: ErrorContext) -> P
         code = ErrorCodes.PREFECT_REQUEST_REJECTED if rejected else ErrorCodes.PREFECT_API_ERROR
     request = f"{response.request.method} {response.request.url.path}"
     detail = answer_detail(response)
-    message = f"the Prefect server at {url} answered {status} to {request}" + (
-        f": {detail}" if detail else ""
-    )
+    if code is ErrorCodes.PREFECT_AUTH_FAILED:
+        message = f"the Prefect server at {url} {_no_entry(response)}"
+    else:
+        message = f"the Prefect server at {url} answered {status} to {request}"
+        message += f": {detail}" if detail else ""
     facts: dict[str, Any] = {"server_url": url, "status": status, "request": request}
     wait = retry_after_seconds(response.headers.get("retry-after"), now=datetime.now(UTC))
     if wait is not None:
         facts["retry_after_seconds"] = wait
     return PrefectAPIError(message, error_code=code, context=context.extended(**facts))
+
+
+def _no_entry(response: httpx.Response) -> str:
+    """Whether nobody logged in, the login was not accepted, or the account may not do this."""
+    kind = response.request.headers.get("authorization", "").partition(" ")[0]
+    if response.status_code == httpx.codes.FORBIDDEN:
+        return f"does not allow {'this account' if kind else 'anybody without a login'} to do this (403)"
+    if not kind:
+        return "wants a login, and none was sent (401)"
+    login = "user and password that were sent" if kind == "Basic" else "API key that was sent"
+    return f"does not accept the {login} (401)"
 
 
 def not_a_prefect_server(url: str, answer: httpx.Response, context: ErrorContext) -> PrefectAPIError:

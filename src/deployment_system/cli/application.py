@@ -6,7 +6,13 @@ from typing import Any
 import click
 
 from deployment_system import __version__
-from deployment_system.cli.invocation import Invocation, common_options, take_common
+from deployment_system.cli.invocation import (
+    FINDINGS_FORMATS,
+    FORMATS,
+    Invocation,
+    common_options,
+    take_common,
+)
 
 _COMMANDS = "deployment_system.cli.commands"
 
@@ -75,4 +81,4 @@ class LazyGroup(click.Group):
 @click.pass_obj
 def application(invocation: Invocation, /, **values: Any) -> None:
     """Takes the options that stand before the command."""
-    take_common(invocation, values, (*("text", "json"), "sarif", "github"))
+    take_common(invocation, values, (*FORMATS, *FINDINGS_FORMATS))

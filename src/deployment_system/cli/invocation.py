@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import click
 
 FORMATS = ("text", "json")
+FINDINGS_FORMATS = ("sarif", "github", "junit")
+"""What `validate` writes for machines that show findings at their places."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

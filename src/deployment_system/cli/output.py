@@ -3,13 +3,14 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
-from deployment_system.cli.invocation import Invocation
-from deployment_system.error_handling import DeploymentSystemError
+from deployment_system.cli.invocation import FINDINGS_FORMATS, Invocation
+from deployment_system.error_handling import DeploymentSystemError, group_errors
 from deployment_system.error_handling.error_format import format_user_error
 from deployment_system.error_handling.known_secrets import KnownSecrets
 
@@ -38,53 +39,64 @@ def write_result(invocation: Invocation, document: Mapping[str, Any], text: str)
         write_text(invocation, text)
 
 
-def write_errors(invocation: Invocation, errors: Iterable[DeploymentSystemError], status: str) -> None:
-    """A command that failed: JSON with `status` and `errors`, or words on standard error."""
+def write_errors(invocation: Invocation, errors: Sequence[DeploymentSystemError], status: str) -> None:
+    """A command that failed: JSON with `status` and `errors`, findings where these were asked for, or
+    words on standard error."""
     if invocation.json:
         shown = {"status": status, "errors": [error.to_dict() for error in errors]}
         write_json(_known(invocation).hide_in(_without_tracebacks(shown, keep=invocation.verbose)))
         return
+    if invocation.format in FINDINGS_FORMATS:
+        from deployment_system.cli.findings import folder_in_checkout, write_findings
+        from deployment_system.cli.render.findings import Findings
+
+        # What ends a command early is mostly the configuration, which lies here.
+        here = invocation.config_file.parent if invocation.config_file else Path.cwd()
+        write_findings(invocation, Findings(errors, folder=folder_in_checkout(here, os.environ)))
+        return
     sys.stdout.flush()
-    for error in errors:
-        write_error(invocation, error)
+    say_errors(invocation, errors)
 
 
-def write_error(invocation: Invocation, error: DeploymentSystemError) -> None:
-    """One error in words, also with --quiet; in JSON it stands in the document."""
+def write_error(
+    invocation: Invocation, error: DeploymentSystemError, others: Sequence[DeploymentSystemError] = ()
+) -> None:
+    """One error in words, with the other places of its kind; also with --quiet. In JSON it stands in the
+    document."""
     if not invocation.json:
-        click.echo(error_text(invocation, error), err=True, color=False if _no_colour() else None)
+        text = error_text(invocation, error, others=others)
+        click.echo(text, err=True, color=False if _no_colour() else None)
 
 
 def say_warnings(invocation: Invocation, warnings: Iterable[DeploymentSystemError]) -> None:
-    """Warnings, once each, on standard error."""
-    for warning in _once(warnings):
-        write_note(invocation, error_text(invocation, warning, "warning"))
+    """Warnings on standard error: one for each reason, with its places."""
+    for group in group_errors(warnings):
+        write_note(invocation, error_text(invocation, group.first, "warning", others=group.others))
 
 
 def say_errors(invocation: Invocation, errors: Iterable[DeploymentSystemError]) -> None:
-    """Errors that stand in the result as well, once each, on standard error; also with --quiet."""
-    for error in _once(errors):
-        write_error(invocation, error)
+    """Errors on standard error, also with --quiet: one for each reason, with its places."""
+    for group in group_errors(errors):
+        write_error(invocation, group.first, group.others)
 
 
-def _once(problems: Iterable[DeploymentSystemError]) -> Iterator[DeploymentSystemError]:
-    seen: set[str] = set()
-    for problem in problems:
-        if problem.message not in seen:
-            seen.add(problem.message)
-            yield problem
-
-
-def error_text(invocation: Invocation, error: DeploymentSystemError, word: str = "error") -> str:
+def error_text(
+    invocation: Invocation,
+    error: DeploymentSystemError,
+    word: str = "error",
+    *,
+    others: Sequence[DeploymentSystemError] = (),
+) -> str:
     """One error for a person, with its traceback where -v asks for it. `word`: what it is called here,
-    `error` or `warning`."""
+    `error` or `warning`. `others`: those of the same reason."""
     # Imported by who has an error to tell: it needs what the history needs.
     from deployment_system.error_handling.error_report import without_known
 
-    told = without_known(error, _known(invocation))
-    text = format_user_error(told, details=invocation.verbose).replace("error[", f"{word}[", 1)
+    known = _known(invocation)
+    told, also = without_known(error, known), [without_known(other, known) for other in others]
+    text = format_user_error(told, details=invocation.verbose, others=also)
     colour = "red" if word == "error" else "yellow"
-    head, _, rest = text.partition("\n")
+    head, _, rest = text.replace("error[", f"{word}[", 1).partition("\n")
     return click.style(head, fg=colour, bold=True) + (f"\n{rest}" if rest else "")
 
 

@@ -13,6 +13,7 @@ from deployment_system.config.prefect_models import SUPPORTED_LATER, PrefectKeys
 from deployment_system.config.prefect_templates import PLACEHOLDER, Kind, Templates
 from deployment_system.config.problems import as_errors
 from deployment_system.config.schedule import Schedule
+from deployment_system.config.step_functions import PREFECTS_OWN, known_function, nearest_function
 from deployment_system.config.step_reading import read_steps, step_entries, step_ids
 from deployment_system.config.step_scope import OutputReference, StepScope
 from deployment_system.config.value_types import settled
@@ -209,11 +210,29 @@ class DeploymentReader:
         self.templates.pull_scope = StepScope(step_ids(entries))
         for step_path, step in entries:
             if step:
+                self._check_pull_function(step, step_path)
                 replaced = self.templates.replaced(step, step_path, Kind.PULL_STEP)
                 references += self.templates.references_below(step_path, under=("pull", len(read)))
                 read.append(settled(replaced))
                 self.templates.pull_scope.add(*_function_and_id(step))
         return tuple(read), tuple(references)
+
+    def _check_pull_function(self, step: Mapping[str, Any], path: Where) -> None:
+        """Prefect itself finds out at the first run. What resembles none of its functions is left to the
+        worker, whose Prefect may be another."""
+        function, _ = _function_and_id(step)
+        if not function.startswith(PREFECTS_OWN) or known_function(function) is not None:
+            return
+        if meant := nearest_function(function):
+            self.errors.append(
+                self.document.error(
+                    f"the pull step {function} is no step of Prefect: did you mean {meant}?",
+                    (*path, function),
+                    ErrorCodes.BUILD_STEP_INVALID,
+                    key=True,
+                    remediation=[f"Write {meant}."],
+                )
+            )
 
     def _deployment(self, keys: PrefectKeys) -> PrefectDeployment:
         pool = keys.work_pool

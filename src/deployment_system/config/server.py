@@ -58,6 +58,8 @@ def resolve_server(
     """
     profile, problems = read_profile(environ, profile_file)
     url, origin = _first_url(environment, environ, profile)
+    if origin != "configuration":
+        place = None
     wrong = url_problem(url)
     trusted = [
         source for source in (environ, profile.settings if profile else {}) if _may_log_in(source, url)
@@ -167,10 +169,12 @@ def _without_api(url: str, place: ErrorContext | None) -> ConfigurationError:
 
 
 def _invalid(url: str, origin: str, wrong: str, place: ErrorContext | None) -> ConfigurationError:
+    what = "`prefect_api_url`" if place else f"the {origin}"
     return ConfigurationError(
         f"the server URL {safe_text(url)!r} ({origin}) {wrong}",
         error_code=ErrorCodes.SERVER_URL_INVALID,
         context=place,
+        remediation=[f"Correct {what}: a Prefect API has a URL like {DEFAULT_SERVER_URL}."],
     )
 
 

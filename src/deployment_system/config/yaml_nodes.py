@@ -91,7 +91,7 @@ def read_nodes(text: str) -> Node | None:
     except MarkedYAMLError as error:
         raise _from_parser(error) from error
     except YAMLError as error:
-        raise YamlProblem(f"cannot be read as YAML: {error}") from error
+        raise YamlProblem(f"not readable as YAML: {error}") from error
 
 
 class _Builder:
@@ -124,7 +124,7 @@ class _Builder:
     def _start_document(self, event: DocumentStartEvent) -> None:
         self.documents += 1
         if self.documents > 1:
-            raise YamlProblem("holds a second document, and only one is read", _mark(event))
+            raise YamlProblem("a second document begins here, and only one is read", _mark(event))
 
     def _start_collection(self, event: Any) -> None:
         if len(self.open) >= DEEPEST_NESTING:
@@ -169,7 +169,7 @@ class _Builder:
             raise _too_deep(mark or node.mark)
         if parent.size > MOST_NODES:
             raise YamlProblem(
-                f"holds more than {MOST_NODES:,} values, aliases replaced by what they stand for",
+                f"more than {MOST_NODES:,} values, aliases replaced by what they stand for",
                 mark or node.mark,
                 "Write fewer values, or refer to fewer of them by aliases.",
             )
@@ -185,7 +185,7 @@ class _Builder:
 
 
 def _too_deep(mark: Mark) -> YamlProblem:
-    return YamlProblem(f"is nested deeper than {DEEPEST_NESTING} levels", mark)
+    return YamlProblem(f"nested deeper than {DEEPEST_NESTING} levels", mark)
 
 
 def _events(text: str) -> Iterator[Any]:
@@ -229,14 +229,41 @@ _REMEDIES = {
     "could not find expected ':'": "Write key: value, with a colon and a space.",
 }
 
+_WITHIN = {
+    "while parsing a flow mapping": "inside { }",
+    "while parsing a flow sequence": "inside [ ]",
+    "while parsing a block mapping": "among the keys of a mapping",
+    "while parsing a block collection": "among the items of a list",
+    "while scanning a simple key": "in a key",
+    "while scanning a quoted scalar": "in a text in quotes",
+    "while scanning an alias": "in an alias",
+    "while scanning an anchor": "in an anchor",
+    "while scanning a block scalar": "in a text of several lines",
+    "while scanning for the next token": "where something new begins",
+}
+"""The parser's own words speak of flows, which are something else here."""
+_TOKENS = {
+    "<block end>": "the end of this part",
+    "<block mapping start>": "a mapping",
+    "<block sequence start>": "a list",
+    "<scalar>": "a text",
+    "<stream end>": "the end of the file",
+    "<document start>": "a new document",
+}
+
 
 def _from_parser(error: MarkedYAMLError) -> YamlProblem:
     mark = error.problem_mark or error.context_mark
     place = None if mark is None else Mark(mark.line + 1, mark.column + 1)
     what = " ".join(str(error.problem or error.context or "is not YAML").split())
     if "'\\t'" in what:
-        return YamlProblem("has a tab here; YAML is indented with spaces", place, "Replace it by spaces.")
+        return YamlProblem(
+            "a tab stands here, and YAML is indented with spaces", place, "Replace it by spaces."
+        )
     remedy = next((text for part, text in _REMEDIES.items() if part in what), None)
+    for token, meaning in _TOKENS.items():
+        what = what.replace(f"'{token}'", meaning).replace(token, meaning)
     if error.context and error.problem:
-        what = f"{what} ({' '.join(str(error.context).split())})"
-    return YamlProblem(f"is not valid YAML: {what}", place, remedy)
+        within = " ".join(str(error.context).split())
+        what = f"{what} ({_WITHIN.get(within, within)})"
+    return YamlProblem(f"not valid YAML: {what}", place, remedy)

@@ -235,7 +235,7 @@ def _refuse_control_characters(text: str) -> None:
     before = lines_of(text[: found.start()])
     what = "a null byte" if found[0] == "\0" else f"the control character U+{ord(found[0]):04X}"
     raise YamlProblem(
-        f"holds {what}, which no YAML file may", Mark(len(before), len(before[-1]) + 1), "Remove it."
+        f"{what}, which no YAML file may hold", Mark(len(before), len(before[-1]) + 1), "Remove it."
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from deployment_system.config import FlowSettings, PrefectDeployment, docker_option_errors, flow_settings
 from deployment_system.deploy.flow_problems import Problems
+from deployment_system.deploy.missing_flows import missing_flow
 from deployment_system.deploy.project import Project
 from deployment_system.discovery import Discovery, Flow, discover
 from deployment_system.error_handling import (
@@ -16,7 +17,6 @@ from deployment_system.error_handling import (
     ErrorCodes,
     ErrorContext,
     ErrorSeverity,
-    FlowDiscoveryError,
     ValidationError,
 )
 
@@ -105,9 +105,15 @@ def _from_prefect_yaml(project: Project, found: Discovery, problems: Problems) -
             problems.add_plain(unsupported)
             continue
         entrypoint = normal_entrypoint(declared.entrypoint)
-        flow = by_entrypoint.get(entrypoint) or _scanned_on_its_own(project, entrypoint, problems)
+        flow = by_entrypoint.get(entrypoint)
+        alone = None if flow else _scanned_on_its_own(project, entrypoint, problems)
+        if alone is not None:
+            flow = next((item for item in alone.flows if item.entrypoint == entrypoint), None)
         if flow is None:
-            problems.add_plain([_flow_not_found(declared, entrypoint, found)])
+            if not problems.explain(entrypoint.rpartition(":")[0], declared.name):
+                seen = alone or found
+                missing = missing_flow(declared, entrypoint, project.root, seen.flows, seen.not_deployable)
+                problems.add_plain([missing])
             continue
         if declared.flow_name:
             flow = replace(flow, name=declared.flow_name)
@@ -132,27 +138,20 @@ def normal_entrypoint(entrypoint: str) -> str:
     return f"{PurePosixPath(file)}:{function}"
 
 
-def _scanned_on_its_own(project: Project, entrypoint: str, problems: Problems) -> Flow | None:
-    """A flow outside what is scanned, which a prefect.yaml may name all the same."""
+def _scanned_on_its_own(project: Project, entrypoint: str, problems: Problems) -> Discovery | None:
+    """The file of a flow outside what is scanned, which a prefect.yaml may name all the same."""
     file = entrypoint.rpartition(":")[0]
     if not (project.root / file).is_file():
         return None
     alone = discover(project.root, paths=[file])
-    known = {error.fingerprint for error in problems.errors}
-    problems.add_plain(error for error in alone.errors if error.fingerprint not in known)
-    return next((flow for flow in alone.flows if flow.entrypoint == entrypoint), None)
+    known = {_fault(error) for error in problems.errors}
+    problems.add_plain(error for error in alone.errors if _fault(error) not in known)
+    return alone
 
 
-def _flow_not_found(declared: PrefectDeployment, entrypoint: str, found: Discovery) -> FlowDiscoveryError:
-    file, _, function = entrypoint.rpartition(":")
-    there = [flow for flow in found.flows if flow.file == file]
-    hint = f"; {file} has: {', '.join(flow.function for flow in there)}" if there else ""
-    return FlowDiscoveryError(
-        f"deployment {declared.name!r} names {declared.entrypoint!r}; "
-        f"no flow {function!r} was found there{hint}",
-        error_code=ErrorCodes.FLOW_NOT_FOUND,
-        context=declared.place.extended(deployment_name=declared.name),
-    )
+def _fault(error: DeploymentSystemError) -> tuple[str, str]:
+    """The same for one fault of a file, whichever deployment it was told for: the message names the file."""
+    return str(error.error_code), error.message
 
 
 def _rules_for_nothing(project: Project, found: Discovery) -> Iterator[DeploymentSystemError]:

@@ -80,6 +80,7 @@ def declared_by_flow(
         removes_foreign_schedules=settings.schedules == (),
         image=image,
         pool_type=PROCESS_POOL_TYPE if image is None else None,
+        places=settings.places,
     )
 
 
@@ -137,6 +138,7 @@ def declared_by_prefect_yaml(
         removes_foreign_schedules=declared.schedules == (),
         paused=declared.paused,
         prefect=declared,
+        places=declared.places,
     )
 
 

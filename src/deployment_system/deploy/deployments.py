@@ -60,6 +60,12 @@ class DesiredDeployment:
     """The type that its work pool must have; None: whoever declared it chose the pool for a reason."""
     prefect: "PrefectDeployment | None" = field(default=None, repr=False)
     """As a prefect.yaml says it, with the steps that run before it is deployed."""
+    places: Mapping[str, ErrorContext] = field(default_factory=dict, repr=False, compare=False)
+    """Where its settings stand, as far as they are its own: `job_variables.env`, `work_pool`."""
+
+    def place_of(self, *names: str) -> ErrorContext:
+        """Where the first of these settings that stands anywhere does; else where it is declared."""
+        return next(filter(None, map(self.places.get, names)), self.place)
 
     @property
     def key(self) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from deployment_system.deploy.containers import DOCKER_POOL_TYPE, takes_images
 from deployment_system.deploy.declare import PROCESS_POOL_TYPE
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.project import Project, open_project
+from deployment_system.deploy.work_pools import missing_pool, wrong_pool_type
 from deployment_system.error_handling import (
     ConfigurationError,
     DeploymentError,
@@ -199,10 +200,11 @@ def _pool(
     context = ErrorContext(environment=project.environment_name, work_pool=name)
     pool = there.get(name)
     if pool is None:
-        kind = DOCKER_POOL_TYPE if for_containers else PROCESS_POOL_TYPE
-        return _failed("work pool", _missing_pool(name, there, context.extended(work_pool_type=kind)))
+        needed_type = DOCKER_POOL_TYPE if for_containers else PROCESS_POOL_TYPE
+        return _failed("work pool", missing_pool(name, there, needed_type, context))
     if not (takes_images(pool) if for_containers else pool["type"] == PROCESS_POOL_TYPE):
-        return _failed("work pool", _wrong_type(name, pool, context, for_containers=for_containers))
+        needed = "containers need one that takes an image" if for_containers else "processes need 'process'"
+        return _failed("work pool", wrong_pool_type(pool, needed, context))
     online = [item for item in server.workers(name) if item.get("status") == "ONLINE"]
     if pool.get("is_paused"):
         remedy = [f"`prefect work-pool resume {name}`"]
@@ -211,32 +213,6 @@ def _pool(
         remedy = [f"`prefect worker start --pool {name}`"]
         return _failed("work pool", _not_ready(name, "has no worker that is online", remedy, context))
     return Check("work pool", f"{name!r} has {len(online)} worker(s) online")
-
-
-def _missing_pool(
-    name: str, there: Mapping[str, Mapping[str, Any]], context: ErrorContext
-) -> PrefectAPIError:
-    known = ", ".join(sorted(there)) or "none"
-    return PrefectAPIError(
-        f"there is no work pool {name!r} on the server; it has: {known}",
-        error_code=ErrorCodes.WORK_POOL_NOT_FOUND,
-        context=context,
-    )
-
-
-def _wrong_type(
-    name: str, pool: Mapping[str, Any], context: ErrorContext, *, for_containers: bool
-) -> PrefectAPIError:
-    needed = (
-        "container deployments need one that takes an image"
-        if for_containers
-        else "process deployments need 'process'"
-    )
-    return PrefectAPIError(
-        f"work pool {name!r} is of type {pool['type']!r}; {needed}",
-        error_code=ErrorCodes.WORK_POOL_TYPE_MISMATCH,
-        context=context,
-    )
 
 
 def _not_ready(name: str, why: str, remediation: list[str], context: ErrorContext) -> PrefectAPIError:

@@ -40,6 +40,20 @@ class Problems:
         for error in errors:
             self._note(error)
 
+    def explain(self, file: str, deployment_name: str) -> bool:
+        """Whether an error of a whole file says already why a deployment's flow was not found in it. It
+        then names the deployment, and is told again for each other one."""
+        error = next(iter(self._by_file[file]), None)
+        if error is None:
+            return False
+        if not error.context.deployment_name:
+            error.with_context(deployment_name=deployment_name)
+            return True
+        told = error.to_dict()
+        told["context"]["deployment_name"] = deployment_name
+        self._note(type(error).from_dict(told))
+        return True
+
     def skipped(self) -> Iterator[SkippedFlow]:
         """One entry an error."""
         for error in self.errors:

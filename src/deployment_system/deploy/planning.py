@@ -11,6 +11,7 @@ from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.config import is_loopback
 from deployment_system.deploy.assess import Assessment, Options, assess
 from deployment_system.deploy.containers import DOCKER_POOL_TYPE, takes_images
+from deployment_system.deploy.declare import PROCESS_POOL_TYPE
 from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment, Owner
 from deployment_system.deploy.memory import read_memory
 from deployment_system.deploy.plan import (
@@ -28,17 +29,21 @@ from deployment_system.deploy.plan import (
 from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
+from deployment_system.deploy.work_pools import (
+    job_variable_problems,
+    missing_pool,
+    place_in,
+    wrong_pool_type,
+)
 from deployment_system.error_handling import (
     DeploymentError,
     DeploymentSystemError,
     ErrorCodes,
     ErrorContext,
     ErrorSeverity,
-    PrefectAPIError,
     ValidationError,
 )
 from deployment_system.error_handling.store import Store
-from deployment_system.validation import check_job_variables
 
 if TYPE_CHECKING:
     from deployment_system.deploy.image_plan import ImageChange
@@ -236,53 +241,31 @@ def _in_containers(
 def _job_variable_errors(
     project: Project, item: DesiredDeployment, observed: Observed
 ) -> list[DeploymentSystemError]:
-    template = observed.work_pools[item.fields["work_pool_name"]]["base_job_template"]
-    place = item.place.extended(
-        flow_name=item.flow_name, deployment_name=item.name, environment=project.environment_name
+    found = job_variable_problems(
+        item, project.environment_name, observed.work_pools[item.fields["work_pool_name"]]
     )
-    found = check_job_variables(item.fields["job_variables"], template, place)
     return [each for each in found if each.severity not in (ErrorSeverity.LOW, ErrorSeverity.MEDIUM)]
 
 
 def _server_problems(
     project: Project, item: DesiredDeployment, observed: Observed, *, force: bool
 ) -> Iterator[DeploymentSystemError]:
-    place = item.place.extended(
-        flow_name=item.flow_name, deployment_name=item.name, environment=project.environment_name
-    )
+    place = place_in(item, project.environment_name, "work_pool.name", "work_pool")
     pool_name = item.fields["work_pool_name"]
     pool = observed.work_pools.get(pool_name)
     if pool is None:
-        kind = DOCKER_POOL_TYPE if item.image is not None else item.pool_type
-        yield _missing_pool(pool_name, observed, place.extended(work_pool_type=kind))
+        needed = DOCKER_POOL_TYPE if item.image is not None else item.pool_type or PROCESS_POOL_TYPE
+        yield missing_pool(pool_name, observed.work_pools, needed, place)
     else:
         if item.pool_type is not None and pool["type"] != item.pool_type:
-            yield _wrong_pool_type(pool, item.pool_type, place)
+            yield wrong_pool_type(pool, f"this deployment needs one of type {item.pool_type!r}", place)
         if item.image is not None and not takes_images(pool):
-            yield _wrong_pool_type(pool, DOCKER_POOL_TYPE, place)
-        yield from check_job_variables(item.fields["job_variables"], pool["base_job_template"], place)
+            yield wrong_pool_type(pool, "this deployment needs one that takes an image", place)
+        yield from job_variable_problems(item, project.environment_name, pool)
     if not force:
         foreign = foreign_ownership(item, observed.deployments.get(item.key), project.owner)
         if foreign is not None:
             yield foreign
-
-
-def _missing_pool(name: str, observed: Observed, place: ErrorContext) -> PrefectAPIError:
-    known = ", ".join(sorted(observed.work_pools)) or "none"
-    return PrefectAPIError(
-        f"there is no work pool {name!r} on the server; it has: {known}",
-        error_code=ErrorCodes.WORK_POOL_NOT_FOUND,
-        context=place.extended(work_pool=name),
-    )
-
-
-def _wrong_pool_type(pool: Mapping[str, Any], needed: str, place: ErrorContext) -> PrefectAPIError:
-    return PrefectAPIError(
-        f"work pool {pool['name']!r} is of type {pool['type']!r}; this deployment needs one of type "
-        f"{needed!r}",
-        error_code=ErrorCodes.WORK_POOL_TYPE_MISMATCH,
-        context=place.extended(work_pool=pool["name"]),
-    )
 
 
 def _source_warnings(

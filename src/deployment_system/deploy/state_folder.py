@@ -54,7 +54,7 @@ class StateFolder:
     def _unusable(self, error: Exception) -> DeploymentError:
         no_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         return DeploymentError(
-            f"the state folder {self.path} cannot be used: {error}",
+            f"the state folder {self.path} cannot be used: {getattr(error, 'strerror', None) or error}",
             error_code=ErrorCodes.STATE_FULL if no_room else ErrorCodes.STATE_UNUSABLE,
             context=ErrorContext(file_path=self.path),
             cause=error,

@@ -19,6 +19,7 @@ from deployment_system.error_handling.error_codes import (
     Remedy,
 )
 from deployment_system.error_handling.error_format import explain_code, explain_text, format_user_error
+from deployment_system.error_handling.error_groups import SameReason, group_errors
 from deployment_system.error_handling.error_types import (
     ConfigurationError,
     DeploymentError,
@@ -139,6 +140,7 @@ __all__ = [
     "RetryStrategy",
     "RollbackManager",
     "RollbackPlan",
+    "SameReason",
     "UndoFunction",
     "UndoHandler",
     "UndoHandlers",
@@ -150,6 +152,7 @@ __all__ = [
     "file_reference",
     "file_state",
     "format_user_error",
+    "group_errors",
     "log_attempts",
     "no_sleep",
     "with_async_retry",

@@ -84,9 +84,7 @@ SERVER_ENTRIES: tuple[CodeEntry, ...] = (
                 Confidence.NEEDS_INPUT,
             ),
         ),
-        example=(
-            "the Prefect server at https://prefect.example.com/api answered 401 to GET /api/admin/version"
-        ),
+        example="the Prefect server at https://prefect.example.com wants a login, and none was sent (401)",
     ),
     CodeEntry(
         ErrorCodes.PREFECT_RATE_LIMITED,
@@ -212,7 +210,7 @@ SERVER_ENTRIES: tuple[CodeEntry, ...] = (
                 Confidence.NEEDS_INPUT,
             ),
         ),
-        example="there is no work pool 'default-pol' on the server; it has: default-pool",
+        example="there is no work pool 'default-pol' on the server: did you mean 'default-pool'?",
     ),
     CodeEntry(
         ErrorCodes.WORK_POOL_TYPE_MISMATCH,

@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from deployment_system.error_handling.code_frame import code_frame, printable, wrapped
 from deployment_system.error_handling.code_registry import REGISTRY
@@ -14,10 +15,15 @@ _LONGEST_TEXT = 2_000
 """Characters of a message or a cause that are shown; `to_dict` has all of it."""
 _MOST_CAUSES = 3
 _LONGEST_NAME = 80
+_MOST_PLACES = 20
+"""More are counted; `-o json` has every one."""
 
 
-def format_user_error(error: BaseException, *, details: bool = False) -> str:
-    """The message, where it happened, why, and what to do. `details` adds the traceback.
+def format_user_error(
+    error: BaseException, *, details: bool = False, others: Sequence[DeploymentSystemError] = ()
+) -> str:
+    """The message, where it happened, why, and what to do. `details` adds the traceback; `others` say the
+    same of other places, which are listed.
 
     No line is wider than 80 columns, but for words that are wider alone; nothing in it steers a
     terminal. An error that is not of this system is told as the unexpected one that it is.
@@ -27,6 +33,7 @@ def format_user_error(error: BaseException, *, details: bool = False) -> str:
     lines = [*wrapped(f"error[{error.error_code}]: {_shortened(error.message)}", "  ")]
     lines.extend(_place(error))
     lines.extend(_facts(error))
+    lines.extend(_other_places(others))
     lines.extend(_causes(error))
     lines.extend(_remedies(error))
     if error.error_code in ErrorCodes.__members__:
@@ -70,19 +77,45 @@ def _unexpected(error: BaseException) -> DeploymentSystemError:
     return told
 
 
-def _place(error: DeploymentSystemError) -> Iterator[str]:
-    context = error.context.to_dict()
+def place_text(error: DeploymentSystemError) -> str:
+    """Where it happened, as `file:line:column` as far as that is known."""
+    facts = error.context.to_dict()
+    line, column = _line_and_column(facts)
+    if file := facts.get("file_path"):
+        numbers = "" if line is None else f":{line}" if column is None else f":{line}:{column}"
+        return printable(_shortened(f"{file}{numbers}"))
+    return "" if line is None else f"line {line}" + ("" if column is None else f", column {column}")
+
+
+def _line_and_column(facts: Mapping[str, Any]) -> tuple[int | None, int | None]:
     line, column = (
-        number if isinstance(number := context.get(name), int) else None for name in ("line_number", "column")
+        number if isinstance(number := facts.get(name), int) else None for name in ("line_number", "column")
     )
-    if place := context.get("file_path"):
-        if line is not None:
-            place += f":{line}" if column is None else f":{line}:{column}"
-        yield f"  --> {printable(_shortened(place))}"
-    elif line is not None:
-        yield f"  --> line {line}" + ("" if column is None else f", column {column}")
+    return line, column
+
+
+def _place(error: DeploymentSystemError) -> Iterator[str]:
+    if place := place_text(error):
+        yield f"  --> {place}"
+    facts = error.context.to_dict()
+    line, column = _line_and_column(facts)
     if line is not None:
-        yield from code_frame(context.get("source_lines"), line, column, context.get("end_column"))
+        yield from code_frame(facts.get("source_lines"), line, column, facts.get("end_column"))
+
+
+def _other_places(others: Sequence[DeploymentSystemError]) -> Iterator[str]:
+    if not others:
+        return
+    yield f"  the same in {len(others)} more place{'s' if len(others) > 1 else ''}:"
+    for error in others[:_MOST_PLACES]:
+        names = (
+            ("flow", error.context.flow_name),
+            ("deployment", error.context.deployment_name),
+        )
+        about = [f"{what} {name}" for what, name in names if name]
+        yield from wrapped(f"    {' · '.join(filter(None, (place_text(error), *about)))}", "      ")
+    if len(others) > _MOST_PLACES:
+        yield f"    and {len(others) - _MOST_PLACES} more, which `-o json` lists"
 
 
 def _facts(error: DeploymentSystemError) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from deployment_system.error_handling import ErrorCodes, ErrorContext, ErrorSeverity, ValidationError
@@ -13,16 +13,21 @@ _REFERENCES = ("__prefect_kind", "$ref")
 
 
 def check_job_variables(
-    job_variables: Mapping[str, Any], base_job_template: Mapping[str, Any], place: ErrorContext
+    job_variables: Mapping[str, Any],
+    base_job_template: Mapping[str, Any],
+    place: ErrorContext,
+    place_of: Callable[[str], ErrorContext] | None = None,
 ) -> tuple[ValidationError, ...]:
     """A value of the wrong type is an error, as the server refuses it. A variable that the pool does not
     know is a warning: the server keeps it, and no worker ever looks at it. So is one that the pool
-    requires and nobody gives: only a run that brings it can start."""
+    requires and nobody gives: only a run that brings it can start. `place`: of the deployment; `place_of`:
+    of a variable, where that is known."""
+    place_of = place_of or (lambda name: place)
     schema = base_job_template.get("variables")
     if not isinstance(schema, Mapping) or not schema.get("properties"):
         return ()
     known = schema["properties"]
-    findings = [_unknown(name, known, place) for name in job_variables if name not in known]
+    findings = [_unknown(name, known, place_of(name)) for name in job_variables if name not in known]
     required = schema.get("required") or ()
     findings.extend(
         _missing(name, place)
@@ -37,7 +42,7 @@ def check_job_variables(
         and not (value is None and name not in required and _takes_none(known[name]))
     }
     if checked:
-        findings.extend(_wrong_values(checked, schema, place))
+        findings.extend(_wrong_values(checked, schema, place_of))
     return tuple(findings)
 
 
@@ -79,7 +84,7 @@ def _missing(name: str, place: ErrorContext) -> ValidationError:
 
 
 def _wrong_values(
-    values: Mapping[str, Any], schema: Mapping[str, Any], place: ErrorContext
+    values: Mapping[str, Any], schema: Mapping[str, Any], place_of: Callable[[str], ErrorContext]
 ) -> list[ValidationError]:
     import jsonschema
 
@@ -91,7 +96,7 @@ def _wrong_values(
             f"{problem.message}",
             error_code=ErrorCodes.JOB_VARIABLES_INVALID,
             severity=ErrorSeverity.HIGH,
-            context=place,
+            context=place_of(".".join(map(str, problem.absolute_path))),
         )
         for problem in validator.iter_errors(dict(values))
     ]

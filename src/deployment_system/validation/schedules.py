@@ -11,6 +11,13 @@ from deployment_system.error_handling import ErrorCodes, ErrorContext, Validatio
 CRON_FIELDS = (5, 6, 7)
 """Prefect takes seconds and years, as croniter does, after the five usual fields."""
 
+CRON_RANGES = {
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day": "1 to 31",
+    "month": "1 to 12 or jan to dec",
+    "weekday": "0 to 7 or sun to sat",
+}
 DAY_FIELD = 2
 LONGEST_RRULE = 6500
 """What Prefect takes: about a year of single dates."""
@@ -69,7 +76,22 @@ def cron_problem(cron: str) -> str | None:
     try:
         croniter(cron)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        return f"the cron expression {cron!r} is not valid: {error}"
+        return f"the cron expression {cron!r} is not valid: {_faulty_field(cron) or error}"
+    return None
+
+
+def _faulty_field(cron: str) -> str | None:
+    """The one of the five usual fields that croniter refuses also alone, with what it takes."""
+    from croniter import croniter
+
+    fields = cron.split()
+    if len(fields) != len(CRON_RANGES):
+        return None
+    for index, (name, takes) in enumerate(CRON_RANGES.items()):
+        alone = ["*"] * len(CRON_RANGES)
+        alone[index] = fields[index]
+        if not croniter.is_valid(" ".join(alone)):
+            return f"the {name} is {fields[index]!r}; it takes {takes}"
     return None
 
 

@@ -190,7 +190,7 @@ def report(invocation: Invocation, /, html: Path, limit: int, **values: Any) -> 
     from deployment_system.error_handling.written_file import write_whole
 
     wanted = _filter(invocation, values)
-    with _history(invocation) as history:
+    with history_here(invocation) as history:
         found = history.summary(wanted, limit=limit)
     write_whole(html, error_page(found, wanted))
     document = {"status": "written", "file": os.fspath(html), "errors": found.total_errors}

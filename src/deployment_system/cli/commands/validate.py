@@ -6,11 +6,18 @@ from typing import Any
 
 import click
 
-from deployment_system.cli.invocation import Invocation, common_options, take_common
+from deployment_system.cli.findings import folder_in_checkout, write_findings
+from deployment_system.cli.invocation import (
+    FINDINGS_FORMATS,
+    FORMATS,
+    Invocation,
+    common_options,
+    take_common,
+)
 from deployment_system.cli.opening import open_here
-from deployment_system.cli.output import say_errors, say_warnings, write_json, write_result, write_text
+from deployment_system.cli.output import say_errors, say_warnings, write_result
 from deployment_system.cli.progress import shown_progress
-from deployment_system.cli.render.annotations import github_commands, sarif_log
+from deployment_system.cli.render.findings import Findings
 from deployment_system.cli.render.flows import validation_text
 from deployment_system.deploy.assess import Options, assess
 from deployment_system.deploy.problems import EXIT_INVALID
@@ -29,9 +36,10 @@ def validate(
 ) -> int:
     """Check flows, dependencies, parameters, schedules and configuration.
 
-    Nothing is asked of a server and nothing is changed. --format also takes sarif and github.
+    Nothing is asked of a server and nothing is changed. --format also takes sarif, github (annotations and a
+    job summary) and junit.
     """
-    take_common(invocation, values, ("text", "json", "sarif", "github"))
+    take_common(invocation, values, (*FORMATS, *FINDINGS_FORMATS))
     project = open_here(invocation)
     with shown_progress(invocation) as progress:
         report = assess(
@@ -40,10 +48,10 @@ def validate(
             options=Options(check_environment=check_environment, allow_import=not no_import),
             progress=progress,
         )
-    if invocation.format == "sarif":
-        write_json(sarif_log(report.errors, report.warnings))
-    elif invocation.format == "github":
-        write_text(invocation, github_commands(report.errors, report.warnings))
+    if invocation.format in FINDINGS_FORMATS:
+        folder = folder_in_checkout(project.root, os.environ)
+        findings = Findings(report.errors, report.warnings, report.flows, folder)
+        write_findings(invocation, findings, project.environment_name)
     else:
         document = {"environment": project.environment_name, **report.to_dict()}
         write_result(invocation, document, validation_text(report, project.environment_name))

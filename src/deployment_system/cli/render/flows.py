@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     # Only types: `discover` shall not wait for the rooms that deploy.
     from deployment_system.deploy.assess import Assessment
-    from deployment_system.discovery import Discovery
+    from deployment_system.discovery import Discovery, Flow
 
 
 def discovery_text(found: "Discovery") -> str:
@@ -23,15 +23,25 @@ def discovery_text(found: "Discovery") -> str:
 
 def validation_text(report: "Assessment", environment: str) -> str:
     """The flows with what is wrong, and a summary."""
-    invalid = report.invalid_flows
     width = max((len(flow.name) for flow in report.flows), default=0)
     lines = []
     for flow in report.flows:
-        wrong = flow.name in invalid or flow.file in report.unreadable
-        lines.append(f"{'✗' if wrong else '✓'} {flow.name:<{width}}  {flow.file}")
+        wrong = flow.name in report.invalid_flows or flow.file in report.unreadable
+        sign, count = ("✗", f": {_number_of_errors(report, flow)}") if wrong else ("✓", "")
+        lines.append(f"{sign} {flow.name:<{width}}  {flow.file}{count}")
     verdict = "valid" if report.valid else "invalid"
     lines.append(
         f"environment {environment}: {verdict}; {len(report.flows)} flow(s), "
         f"{len(report.errors)} error(s), {len(report.warnings)} warning(s)"
     )
     return "\n".join(lines)
+
+
+def _number_of_errors(report: "Assessment", flow: "Flow") -> str:
+    """Of a flow that is invalid: in words, which a sign and a colour alone are not for everybody."""
+    count = 0
+    for error in report.errors:
+        context = error.context
+        file = context.extra.get("flow_file") or context.file_path
+        count += context.flow_name == flow.name or (context.flow_name is None and file == flow.file)
+    return f"{max(1, count)} error{'s' if count > 1 else ''}"
