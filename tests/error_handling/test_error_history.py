@@ -23,7 +23,7 @@ from deployment_system.error_handling import (
     RetryPolicy,
     no_sleep,
 )
-from deployment_system.error_handling.store import Owner, open_store
+from deployment_system.error_handling.store import Owner, migrating, open_store
 from deployment_system.error_handling.store.error_filter import first_id_of, moment_of
 from deployment_system.error_handling.store.error_records import PAGE_SIZE
 from tests.error_handling.past_errors import NOON, at
@@ -266,6 +266,24 @@ def test_processes_and_threads_add_to_one_history_at_once(reporter: ErrorReporte
         "red": 10,
         "blue": 10,
     }
+
+
+def test_a_state_from_before_there_was_a_history_gets_one(
+    state_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transactions stay as they are."""
+    with monkeypatch.context() as older:
+        older.setattr(migrating, "MIGRATIONS", migrating.MIGRATIONS[:1])
+        older.setattr(migrating, "KNOWN_VERSION", 1)
+        with open_store(state_url) as store:
+            plan, _ = store.journal.begin("deploy", ME)
+            with pytest.raises(DeploymentSystemError):
+                store.errors.count()
+    with ErrorReporter(history=state_url) as reporter:
+        reporter.report_error(at(NOON))
+        assert len(reporter.error_history) == 1
+    with open_store(state_url) as store:
+        assert [each.plan_id for each in store.journal.plans()] == [plan.plan_id]
 
 
 def test_a_record_is_found_by_its_id_or_the_end_of_it(reporter: ErrorReporter) -> None:
