@@ -1,15 +1,12 @@
 """What the history of errors promises, on SQLite and on a real PostgreSQL server."""
 
-import csv
 import json
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,24 +23,12 @@ from deployment_system.error_handling import (
     RetryPolicy,
     no_sleep,
 )
-from deployment_system.error_handling.store import Owner, open_store
+from deployment_system.error_handling.store import Owner, migrating, open_store
 from deployment_system.error_handling.store.error_filter import first_id_of, moment_of
 from deployment_system.error_handling.store.error_records import PAGE_SIZE
+from tests.error_handling.past_errors import NOON, at
 
-NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=10)
 ME = Owner.current()
-
-
-@pytest.fixture
-def reporter(state_url: str) -> Iterator[ErrorReporter]:
-    """On an empty store."""
-    with ErrorReporter(history=state_url) as opened:
-        yield opened
-
-
-def at(moment: datetime, message: str = "the build failed", **context: Any) -> DockerError:
-    """An error of that moment."""
-    return DockerError(message, context=ErrorContext(**context), timestamp=moment)
 
 
 # --- one report
@@ -283,6 +268,24 @@ def test_processes_and_threads_add_to_one_history_at_once(reporter: ErrorReporte
     }
 
 
+def test_a_state_from_before_there_was_a_history_gets_one(
+    state_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transactions stay as they are."""
+    with monkeypatch.context() as older:
+        older.setattr(migrating, "MIGRATIONS", migrating.MIGRATIONS[:1])
+        older.setattr(migrating, "KNOWN_VERSION", 1)
+        with open_store(state_url) as store:
+            plan, _ = store.journal.begin("deploy", ME)
+            with pytest.raises(DeploymentSystemError):
+                store.errors.count()
+    with ErrorReporter(history=state_url) as reporter:
+        reporter.report_error(at(NOON))
+        assert len(reporter.error_history) == 1
+    with open_store(state_url) as store:
+        assert [each.plan_id for each in store.journal.plans()] == [plan.plan_id]
+
+
 def test_a_record_is_found_by_its_id_or_the_end_of_it(reporter: ErrorReporter) -> None:
     """As far as that is not ambiguous."""
     first, _ = reporter.report_errors([at(NOON, "one"), at(NOON, "two")])
@@ -303,71 +306,3 @@ def test_ids_sort_by_time_and_tell_it(microseconds: int) -> None:
     assert moment_of(first_id_of(moment) + "0000000") == moment
     assert first_id_of(moment) < first_id_of(moment + timedelta(microseconds=1))
     assert first_id_of(moment) == first_id_of(moment.astimezone())
-
-
-# --- files
-
-
-def test_an_export_says_the_same_in_each_format(reporter: ErrorReporter, tmp_path: Path) -> None:
-    """JSON with the summary, JSON lines, and CSV that no spreadsheet takes for formulas."""
-    odd = '=cmd("x"), "quoted"\nsecond line \N{SNOWMAN}'
-    reporter.report_errors([at(NOON, odd, flow_name="load", line_number=3), at(NOON, "plain")])
-    whole = json.loads(reporter.export_error_report(tmp_path / "errors.json").read_text())
-    assert datetime.fromisoformat(whole["generated_at"]).tzinfo
-    assert whole["summary"]["total_errors"] == 2
-    lines = reporter.export_error_report(str(tmp_path / "errors.jsonl"), "jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == whole["errors"]
-    with reporter.export_error_report(tmp_path / "errors.csv", "csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    by_message = {row["message"]: row for row in rows}
-    assert by_message.keys() == {"'" + odd, "plain"}
-    assert by_message["'" + odd]["line_number"] == "3"
-    assert (tmp_path / "errors.json").stat().st_mode & 0o777 == 0o600
-
-
-def test_an_export_that_fails_leaves_the_older_one(reporter: ErrorReporter, tmp_path: Path) -> None:
-    """And no half file beside it."""
-    file = tmp_path / "errors.json"
-    file.write_text("older")
-    reporter.report_error(at(NOON))
-    pieces = iter(["half", 1])
-    reporter.exported = lambda *_: pieces  # type: ignore[method-assign, assignment, return-value]
-    with pytest.raises(TypeError):
-        reporter.export_error_report(file)
-    assert [(each.name, each.read_text()) for each in tmp_path.iterdir() if each.is_file()] == [
-        ("errors.json", "older")
-    ]
-    with pytest.raises(DeploymentSystemError) as raised:
-        reporter.export_error_report(tmp_path / "nowhere" / "errors.json")
-    assert raised.value.error_code == "OUTPUT_NOT_WRITTEN"
-
-
-def test_a_report_file_alone_is_the_history(tmp_path: Path) -> None:
-    """A line each; the next reporter goes on with it, and what is cleared is gone from the file."""
-    file = tmp_path / "reports" / "errors.jsonl"
-    with ErrorReporter(file) as reporter:
-        reporter.report_error(at(NOON, "one"))
-    with ErrorReporter(str(file)) as reporter:
-        reporter.report_error(at(NOON + timedelta(hours=1), "two"))
-        assert [report.error.message for report in reporter.error_history] == ["one", "two"]
-        assert [json.loads(line)["message"] for line in file.read_text().splitlines()] == ["one", "two"]
-        assert reporter.clear(ErrorFilter(until=NOON + timedelta(minutes=1))) == 1
-    assert [json.loads(line)["message"] for line in file.read_text().splitlines()] == ["two"]
-    assert file.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_report_file_beside_a_history_gets_every_report(tmp_path: Path) -> None:
-    """Clearing the history does not touch what was written for others."""
-    file = tmp_path / "errors.jsonl"
-    with ErrorReporter(file, history=tmp_path / "state.db") as reporter:
-        reporter.report_error(at(NOON, "one"))
-        reporter.clear()
-        assert len(reporter.error_history) == 0
-    assert json.loads(file.read_text())["message"] == "one"
-
-
-def test_for_people_an_error_has_its_remedy(reporter: ErrorReporter) -> None:
-    """The text that the command line shows too."""
-    text = reporter.format_user_friendly_error(at(NOON, "no engine", flow_name="load"))
-    assert "error[DOCKER_BUILD_FAILED]: no engine" in text
-    assert "try: " in text

@@ -118,6 +118,13 @@ def test_what_cannot_be_set_up_says_so(arguments: dict[str, Any], code: str) -> 
     assert next(iter(arguments.values())) in raised.value.message
 
 
+def test_a_reporter_wants_a_level_that_there_is() -> None:
+    """As the log does."""
+    with pytest.raises(DeploymentSystemError, match="'loud'") as raised:
+        ErrorReporter(log_level="loud")
+    assert raised.value.error_code == "CONFIG_INVALID_VALUE"
+
+
 def test_a_program_that_set_up_nothing_stays_quiet() -> None:
     """Python would print errors of loggers without handlers to standard error."""
     code = (

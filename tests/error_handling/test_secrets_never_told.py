@@ -147,15 +147,16 @@ def test_values_that_are_known_are_hidden_whatever_they_look_like(
     monkeypatch.setenv("SHOP_PASSWORD", 'Fish & "Chips"/ 4you')
     monkeypatch.setenv("SHOP_DATABASE", "postgresql://ann:battery%20staple@db/shop")
     monkeypatch.setenv("LOCAL_PASSWORD", "postgres")
+    monkeypatch.setenv("PASSWORD_FILE", "/run/secrets/shop")
     known = KnownSecrets.of_environ(os.environ, ["correct-horse", None, ""])
     text = (
         'said Fish & "Chips"/ 4you, Fish%20%26%20%22Chips%22%2F%204you, battery staple, correct-horse; '
-        "the postgres user is fine"
+        "the postgres user is fine in /run/secrets/shop"
     )
     with ErrorReporter(tmp_path / "reports.jsonl", known_secrets=known) as reporter:
         report = reporter.report_error(raised(text), operation=text, note=json.dumps(text))
         friendly = reporter.format_user_friendly_error(raised(text))
-    assert "the postgres user is fine" in report.document["message"]
+    assert "the postgres user is fine in /run/secrets/shop" in report.document["message"]
     for told in (json.dumps(report.document), (tmp_path / "reports.jsonl").read_text(), friendly):
         for secret in ("Chips", "battery", "correct-horse", "4you"):
             assert secret not in told

@@ -16,6 +16,7 @@ from typing import Any
 from deployment_system.error_handling.error_codes import ErrorCodes
 from deployment_system.error_handling.error_types import ConfigurationError
 from deployment_system.error_handling.known_secrets import KnownSecrets
+from deployment_system.error_handling.log_levels import level_of, not_one_of
 from deployment_system.error_handling.plain_values import plain_text
 
 ROOT_LOGGER = "deployment_system"
@@ -89,7 +90,7 @@ def configure_logging(
     cannot be opened.
     """
     handler = _handler(file, largest_file, backups)
-    handler.setLevel(_level(level))
+    handler.setLevel(level_of(level))
     handler.setFormatter(_formatter(format, known_secrets))
     logger = logging.getLogger(ROOT_LOGGER)
     logger.addHandler(handler)
@@ -111,23 +112,7 @@ def _handler(file: str | Path | None, largest_file: int, backups: int) -> loggin
         ) from error
 
 
-def _level(level: int | str) -> int:
-    if isinstance(level, int):
-        return level
-    known = logging.getLevelNamesMapping()
-    if level.upper() not in known:
-        raise _invalid("log level", level, ("debug", "info", "warning", "error", "critical"))
-    return known[level.upper()]
-
-
 def _formatter(name: str, known: KnownSecrets | None) -> logging.Formatter:
     if name not in FORMATS:
-        raise _invalid("log format", name, FORMATS)
+        raise not_one_of("log format", name, FORMATS)
     return JsonFormatter(known) if name == "json" else SafeFormatter(known)
-
-
-def _invalid(what: str, value: str, possible: tuple[str, ...]) -> ConfigurationError:
-    return ConfigurationError(
-        f"there is no {what} {value!r}: it is one of {', '.join(possible)}",
-        error_code=ErrorCodes.CONFIG_INVALID_VALUE,
-    )

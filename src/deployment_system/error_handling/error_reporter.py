@@ -20,7 +20,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from deployment_system.error_handling.error_analysis import ErrorSummary, grouped, new_since
-from deployment_system.error_handling.error_codes import ErrorSeverity
 from deployment_system.error_handling.error_export import exported
 from deployment_system.error_handling.error_format import format_user_error
 from deployment_system.error_handling.error_history import ErrorHistory
@@ -33,6 +32,7 @@ from deployment_system.error_handling.error_report import (
 )
 from deployment_system.error_handling.error_types import RecoveryError
 from deployment_system.error_handling.known_secrets import KnownSecrets
+from deployment_system.error_handling.log_levels import LOG_LEVELS, level_of
 from deployment_system.error_handling.report_file import ReportFile
 from deployment_system.error_handling.store import ErrorFilter, ErrorRecords, Owner, Store, open_store
 from deployment_system.error_handling.store.error_records import EVERY_ERROR
@@ -44,12 +44,6 @@ DEFAULT_RETENTION = timedelta(days=90)
 STORE_PATIENCE_SECONDS = 3.0
 """How long a report waits for the store before it goes to the file beside it."""
 
-LOG_LEVELS: Mapping[ErrorSeverity, int] = {
-    ErrorSeverity.LOW: logging.INFO,
-    ErrorSeverity.MEDIUM: logging.WARNING,
-    ErrorSeverity.HIGH: logging.ERROR,
-    ErrorSeverity.CRITICAL: logging.CRITICAL,
-}
 _ALREADY_NAMED = ("environment", "plan_id", "command")
 
 History = str | Path | Store | Callable[[], Store] | None
@@ -85,7 +79,7 @@ class ErrorReporter:
         owner: Owner | None = None,
     ) -> None:
         self._report_file = ReportFile(Path(report_file)) if report_file is not None else None
-        self._log_level = _level_of(log_level)
+        self._log_level = level_of(log_level)
         self._target = history
         self._pending = ReportFile(pending_file) if pending_file else _pending_beside(history)
         self._retention = retention
@@ -270,10 +264,6 @@ def _opened(history: History) -> Store:
     if callable(history):
         return history()
     return open_store(history, patience_seconds=STORE_PATIENCE_SECONDS)
-
-
-def _level_of(level: int | str) -> int:
-    return level if isinstance(level, int) else logging.getLevelNamesMapping()[level.upper()]
 
 
 def _take_in(store: Store, file: ReportFile) -> None:

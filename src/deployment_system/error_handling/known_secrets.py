@@ -18,6 +18,11 @@ _LONGEST_WORD = 11
 would hide the word wherever it stands, and the secret is none."""
 
 
+_ABOUT_ONE = re.compile(r"(?i)(?:file|dir|directory|path|name|url|uri|endpoint|type|ttl|timeout|length)$")
+"""The end of a variable's name that says where a secret is, or of what kind, but not which: to hide every
+path that begins with the value of SECRETS_DIR would spoil many a message."""
+
+
 class KnownSecrets:
     """Hides the values that it was given, in texts and in JSON values, also as they stand in a URL and in
     JSON."""
@@ -72,7 +77,7 @@ class KnownSecrets:
 
 def _of_environ(environ: Mapping[str, str]) -> Iterator[str]:
     for name, value in environ.items():
-        if names_a_secret(name):
+        if names_a_secret(name) and not _ABOUT_ONE.search(name):
             yield value
         elif "://" in value and "@" in value:
             yield from _password_of(value)
