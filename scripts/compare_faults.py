@@ -6,6 +6,7 @@ status and what is on the server afterwards, from real runs of both on one repos
 """
 
 import argparse
+import getpass
 import json
 import os
 import re
@@ -177,12 +178,12 @@ def _cell(text: str, place: Place) -> str:
         (place.proxy.url.removesuffix("/api"), "http://server.example"),
         (place.server_url.removesuffix("/api"), "http://server.example"),
         (str(PROJECT), "…"),
-        (socket.gethostname(), "host"),
+        (f"{getpass.getuser()} on {socket.gethostname()}", "somebody on a machine"),
     ):
         text = text.replace(real, shown)
     text = re.sub(rf"{re.escape(str(place.folder))}/(ours|prefect)-[^/\s'\"`]{{8}}/?", "", text)
     text = re.sub(r"\b(ours|prefect)-\w{8}\b", "shop", text)
-    text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]+", "…", text)
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|0x[0-9a-f]{6,}", "…", text)
     text = re.sub(r"\b\d\d:\d\d:\d\d\.\d{3} ", "", text)
     text = re.sub(r"\b(pid|process) \d+", r"\1 …", text)
     text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", "…", text)

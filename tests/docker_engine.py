@@ -249,7 +249,12 @@ class Registry:
 
 @contextmanager
 def private_registry(
-    folder: Path, *, with_password: bool = False, deleting: bool = True, port: int | None = None
+    folder: Path,
+    *,
+    with_password: bool = False,
+    deleting: bool = True,
+    read_only: bool = False,
+    port: int | None = None,
 ) -> Iterator[Registry]:
     """A running registry on the loopback interface, which engines reach without certificates."""
     skip_without_private_engine()
@@ -261,6 +266,7 @@ def private_registry(
         "storage:",
         f"  filesystem: {{rootdirectory: {folder}/data}}",
         f"  delete: {{enabled: {str(deleting).lower()}}}",
+        f"  maintenance: {{readonly: {{enabled: {str(read_only).lower()}}}}}",
         f"http: {{addr: '127.0.0.1:{port}'}}",
     ]
     if with_password:

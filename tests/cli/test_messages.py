@@ -67,6 +67,18 @@ def test_a_file_that_cannot_be_read_is_one_message_for_all_its_deployments(tmp_p
     assert "· deployment weekly\n" in words
 
 
+def test_a_file_in_another_encoding_says_which_byte_it_holds(tmp_path: Path) -> None:
+    """And in which line, in the words of its encoding and not of the decoder."""
+    made = Repository(tmp_path)
+    made.write("flows/load.py", "")
+    (tmp_path / "flows" / "load.py").write_bytes(
+        f"{FLOW.format(name='load')}NAME = '\xe9'\n".encode("latin-1")
+    )
+    (error,) = made.run("validate", "-o", "json").document["errors"]
+    assert (error["error_code"], error["context"]["line_number"]) == ("FLOW_FILE_ENCODING_INVALID", 7)
+    assert error["message"] == "flows/load.py is not UTF-8: it holds the byte 0xe9"
+
+
 def test_a_url_is_blamed_on_the_place_that_says_it(tmp_path: Path) -> None:
     """Not on a file that is not there."""
     made = Repository(tmp_path)

@@ -28,13 +28,10 @@ RAISED_LATER = {
 }
 # What an error of that class has when it is raised with only a message.
 ONLY_DEFAULTS = {ErrorCodes.FLOW_DISCOVERY_FAILED, ErrorCodes.VALIDATION_FAILED}
-# No test makes these happen: they need an engine that fails in the midst of something, or nothing raises
-# them yet. Take a code out when a test expects it.
+# No test makes these happen: they are what an error has that says nothing better, or nothing raises them
+# yet. Take a code out when a test expects it.
 NEVER_PROVOKED = {
     ErrorCodes.DEPLOYMENT_FAILED,
-    ErrorCodes.DOCKER_ENGINE_ERROR,
-    ErrorCodes.DOCKER_IMAGE_IN_USE,
-    ErrorCodes.DOCKER_PUSH_FAILED,
     ErrorCodes.FLOW_DISCOVERY_FAILED,
     *RAISED_LATER,
 }

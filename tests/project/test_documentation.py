@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.real_faults import FAULTS
+
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = sorted(
     path for pattern in ("*.md", "docs/*.md", "examples/*/README.md") for path in ROOT.glob(pattern)
@@ -29,6 +31,15 @@ def test_every_link_of_a_guide_leads_to_a_file(guide: Path) -> None:
     """Also those from one guide to another."""
     targets = [link for link in LINK.findall(guide.read_text()) if "://" not in link]
     assert [link for link in targets if not (guide.parent / link).exists()] == []
+
+
+def test_the_table_of_faults_has_each_fault_that_the_script_makes() -> None:
+    """In its order, and with nothing of the machine that made it."""
+    table = (ROOT / "docs" / "faults.md").read_text()
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][2:]
+    assert [row[0].removeprefix("| ") for row in rows] == [fault.name for fault in FAULTS]
+    assert len(rows) >= 25
+    assert re.search(r"/(work|tmp|root|home)/|127\.0\.0\.1:\d{4}|site-packages", table) is None
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -74,7 +74,8 @@ def parse(file: SourceFile, content: bytes) -> Source | FlowDiscoveryError:
 def _syntax_error(file: SourceFile, content: bytes, error: SyntaxError) -> FlowDiscoveryError:
     text = _decoded(content)
     if text is None or _is_encoding_problem(error):
-        return _encoding_error(file, f"cannot be decoded: {error.msg}", error.lineno, error)
+        what = _undecodable(content) or f"cannot be decoded: {error.msg}"
+        return _encoding_error(file, what, error.lineno, error)
     if _is_too_deep(error):
         return too_deep(file, error, error.lineno)
     lines = re.split(r"\r\n|\r|\n", text)
@@ -140,6 +141,18 @@ def _decoded(content: bytes) -> str | None:
         return content.removeprefix(codecs.BOM_UTF8).decode(encoding)
     except (SyntaxError, UnicodeDecodeError, LookupError):
         return None
+
+
+def _undecodable(content: bytes) -> str | None:
+    """Which byte is not of the encoding that the file says it has."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        content.decode(encoding)
+    except UnicodeDecodeError as error:
+        return f"is not {error.encoding.upper()}: it holds the byte 0x{content[error.start]:02x}"
+    except (SyntaxError, LookupError):
+        return None  # the declaration itself is wrong, and Python says how
+    return None
 
 
 def _encoding_error(

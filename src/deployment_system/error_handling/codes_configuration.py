@@ -88,7 +88,7 @@ CONFIGURATION_ENTRIES: tuple[CodeEntry, ...] = (
                 Confidence.ADVICE,
             ),
         ),
-        example="deployment-config.yaml: a mapping value is not allowed here",
+        example="deployment-config.yaml: not valid YAML: expected ',' or '}', but got ':' (inside { })",
     ),
     CodeEntry(
         ErrorCodes.CONFIG_MISSING_REQUIRED_FIELD,

@@ -50,8 +50,8 @@ DISCOVERY_ENTRIES: tuple[CodeEntry, ...] = (
             ),
         ),
         example=(
-            "deployment 'nightly' names 'flows/load.py:lod'; no flow 'lod' was found there; "
-            "flows/load.py has: load"
+            "deployment 'nightly' names 'flows/load.py:lod', and flows/load.py has no flow 'lod': did "
+            "you mean 'load'?"
         ),
     ),
     CodeEntry(
@@ -190,7 +190,7 @@ DISCOVERY_ENTRIES: tuple[CodeEntry, ...] = (
                 Confidence.PROBABLE,
             ),
         ),
-        example="flows/load.py holds a null byte",
+        example="flows/load.py is not UTF-8: it holds the byte 0xe9",
     ),
     CodeEntry(
         ErrorCodes.FLOW_FILE_TOO_COMPLEX,

@@ -12,13 +12,13 @@ from deployment_system.error_handling.error_codes import (
 STEP_ENTRIES: tuple[CodeEntry, ...] = (
     CodeEntry(
         ErrorCodes.BUILD_STEP_INVALID,
-        title="A build or push step is not written as one",
+        title="A build, push or pull step is not written as one",
         category=ErrorCategory.CONFIGURATION,
         severity=ErrorSeverity.HIGH,
         retryable=False,
         explanation=(
             "A step is one function with its inputs below it. Prefect itself finds out only while it "
-            "runs the steps, when earlier ones have had their effects."
+            "runs the steps, when earlier ones have had their effects; of a pull step, when a run starts."
         ),
         remedies=(
             Remedy(

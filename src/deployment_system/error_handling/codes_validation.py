@@ -112,7 +112,7 @@ VALIDATION_ENTRIES: tuple[CodeEntry, ...] = (
                 Confidence.NEEDS_INPUT,
             ),
         ),
-        example="the cron expression '0 25 * * *' is not valid",
+        example="the cron expression '0 25 * * *' is not valid: the hour is '25'; it takes 0 to 23",
     ),
     CodeEntry(
         ErrorCodes.TIMEZONE_INVALID,
