@@ -166,7 +166,8 @@ def deploy_with_images(place: Place, flows: int, rounds: int) -> list[Promise]:
                 raise AssertionError(f"{len(deployed(place))} deployments instead of {flows}")
             place.run("clean", "--env", environment, "--yes", "--quiet")
     builds = len(place.logs()) - built_before + place.containers_made(began)
-    promises = [count(f"builds by {2 * rounds} deployments of {flows} images each", builds, 0)]
+    runs = 2 * rounds * sum(kind == "docker" for _, _, kind in CONTENDERS)
+    promises = [count(f"builds by {runs} deployments of {flows} images each", builds, 0)]
     for what, seconds in (("deploy", first), ("again", again)):
         processes = min(seconds["processes"])
         promises += [
