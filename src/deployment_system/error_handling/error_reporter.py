@@ -20,7 +20,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from deployment_system.error_handling.error_analysis import ErrorSummary, grouped, new_since
-from deployment_system.error_handling.error_export import exported
 from deployment_system.error_handling.error_format import format_user_error
 from deployment_system.error_handling.error_history import ErrorHistory
 from deployment_system.error_handling.error_report import (
@@ -171,6 +170,8 @@ class ErrorReporter:
 
     def exported(self, format_name: str = "json", wanted: ErrorFilter = EVERY_ERROR) -> Iterator[str]:
         """The pieces of an export (`json`, `jsonl` or `csv`), the oldest error first."""
+        from deployment_system.error_handling.error_export import exported  # by who writes one
+
         summary = self.summary(wanted).to_dict()
         del summary["recent"]  # all of them follow
         return exported(format_name, summary, self.records.find(wanted, newest_first=False))
