@@ -20,7 +20,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from deployment_system.error_handling.error_analysis import ErrorSummary, grouped, new_since
-from deployment_system.error_handling.error_export import exported
 from deployment_system.error_handling.error_format import format_user_error
 from deployment_system.error_handling.error_history import ErrorHistory
 from deployment_system.error_handling.error_report import (
@@ -83,6 +82,8 @@ class ErrorReporter:
         self._target = history
         self._pending = ReportFile(pending_file) if pending_file else _pending_beside(history)
         self._retention = retention
+        self._forgotten: datetime | None = None
+        """Before when everything was forgotten already."""
         self._known = known_secrets
         self._owner = owner or Owner.current()
         self._opened: Store | None = history if isinstance(history, Store) else None
@@ -169,6 +170,8 @@ class ErrorReporter:
 
     def exported(self, format_name: str = "json", wanted: ErrorFilter = EVERY_ERROR) -> Iterator[str]:
         """The pieces of an export (`json`, `jsonl` or `csv`), the oldest error first."""
+        from deployment_system.error_handling.error_export import exported  # by who writes one
+
         summary = self.summary(wanted).to_dict()
         del summary["recent"]  # all of them follow
         return exported(format_name, summary, self.records.find(wanted, newest_first=False))
@@ -219,14 +222,22 @@ class ErrorReporter:
             return kept
 
     def _keep_in_history(self, documents: Sequence[Mapping[str, Any]]) -> Kept:
-        keep_since = datetime.now(UTC) - self._retention if self._retention else None
+        keep_since = self._keep_since()
         try:
             store = self._store()
             self._hand_on_pending(store)
-            store.errors.add(documents, keep_since=_midnight(keep_since))
+            store.errors.add(documents, keep_since=keep_since if keep_since != self._forgotten else None)
         except RecoveryError as failure:
             return self._keep_beside(documents, failure)
+        self._forgotten = keep_since
         return Kept.HISTORY
+
+    def _keep_since(self) -> datetime | None:
+        """The first moment that is remembered. Whole days: most reports have nothing to forget."""
+        if self._retention is None:
+            return None
+        moment = datetime.now(UTC) - self._retention
+        return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
     def _keep_beside(self, documents: Sequence[Mapping[str, Any]], failure: RecoveryError) -> Kept:
         if self._pending is not None:
@@ -279,12 +290,6 @@ def _pending_beside(history: History) -> ReportFile | None:
     if isinstance(history, str) and "://" not in history.removeprefix("sqlite:///"):
         return ReportFile(Path(history.removeprefix("sqlite:///")).with_name(PENDING_FILE))
     return None
-
-
-def _midnight(moment: datetime | None) -> datetime | None:
-    """The beginning of its day: errors are forgotten by whole days, so that most reports have none to
-    forget."""
-    return None if moment is None else moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _environment_secrets() -> KnownSecrets:

@@ -16,7 +16,7 @@ An error is made once, at the door where it happened. Context is added while it 
 """
 
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
@@ -191,7 +191,7 @@ class DeploymentSystemError(Exception):
             return self._recorded_traceback
         if self.__traceback__ is None:
             return None
-        return plain_text("".join(traceback.format_exception(self)))
+        return plain_text("".join(_formatted(self)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # As Python pickles and copies exceptions, causes are lost; they cannot be kept as they are,
@@ -260,6 +260,20 @@ class RecoveryError(DeploymentSystemError):
 
     default_code = ErrorCodes.RECOVERY_FAILED
     default_category = ErrorCategory.RECOVERY
+
+
+def _formatted(error: BaseException) -> Iterator[str]:
+    """The traceback as Python prints it, but for the marks below a line: to find their places Python parses
+    the line again, which takes longer than all the rest."""
+    told = traceback.TracebackException.from_exception(error)
+    pending = [told]
+    while pending:
+        each = pending.pop()
+        for frame in each.stack:
+            frame.colno = None
+        pending += [chained for chained in (each.__cause__, each.__context__) if chained is not None]
+        pending += each.exceptions or ()
+    return told.format()
 
 
 def _known_code(code: str) -> str:

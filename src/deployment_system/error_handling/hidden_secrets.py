@@ -118,6 +118,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
+@functools.lru_cache(maxsize=1024)
 def names_a_secret(key: str) -> bool:
     """Whether the value of that key is hidden."""
     return _TELLING_KEY.search(key) is not None

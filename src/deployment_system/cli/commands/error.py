@@ -24,7 +24,6 @@ from deployment_system.error_handling import (
     ErrorFilter,
     ErrorSeverity,
 )
-from deployment_system.error_handling.error_guidance import guidance_on
 from deployment_system.error_handling.store.error_filter import in_utc
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -230,6 +229,8 @@ def guidance(invocation: Invocation, /, error_type_or_code: str, **values: Any) 
 
     Of a type or category, what the history holds comes first.
     """
+    from deployment_system.error_handling.error_guidance import guidance_on
+
     take_common(invocation, values)
     with history_here(invocation) as history:
         found = guidance_on(error_type_or_code, history.records.groups())

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deployment_system.cli.render.charts import WIDTH, bars, columns, cut
 from deployment_system.error_handling import (
@@ -16,7 +16,9 @@ from deployment_system.error_handling import (
     format_user_error,
 )
 from deployment_system.error_handling.code_frame import printable, wrapped
-from deployment_system.error_handling.error_guidance import Guidance
+
+if TYPE_CHECKING:
+    from deployment_system.error_handling.error_guidance import Guidance
 
 DAYS = 60
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -87,7 +89,7 @@ def show_text(document: Mapping[str, Any], group: ErrorGroup, *, details: bool) 
     return "\n".join(lines)
 
 
-def guidance_text(guidance: Guidance) -> str:
+def guidance_text(guidance: "Guidance") -> str:
     """What to do; of several codes, those that were met first."""
     met = sum(guidance.counts.values())
     last = f", the last time {_time(guidance.last_seen)}" if guidance.last_seen else ""
