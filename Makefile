@@ -36,7 +36,7 @@ help: ## print this list
 		/^[a-z-]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 ## To see it work
-demo: $(INSTALLED) ## bring up a local server and worker, deploy the example flows, run one (works twice in a row)
+demo: $(INSTALLED) ## local server and workers, example flows deployed, run as process and container (works twice)
 	@$(BIN)/python scripts/demo.py
 
 demo-down: $(INSTALLED) ## stop what the demo started
@@ -85,9 +85,10 @@ bench: $(INSTALLED) ## measure each promise of speed beside its yardstick
 pictures: $(INSTALLED) browser ## make the pictures of the README from a real session
 	$(BIN)/python scripts/make_pictures.py
 
-reference: $(INSTALLED) ## write docs/commands.md and docs/errors/ from the command itself
+reference: $(INSTALLED) ## write docs/commands.md, docs/errors/ and docs/recovery.md from the command itself
 	$(BIN)/python scripts/make_command_reference.py
 	$(BIN)/python scripts/write_error_reference.py
+	$(BIN)/python scripts/write_recovery_reference.py
 
 clean: ## remove what was installed, built and cached here (make demo-down first)
 	rm -rf "$(VENV)" .demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

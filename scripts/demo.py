@@ -1,7 +1,8 @@
 """The main job from end to end on real parts: `make demo`; `make demo-down` stops what this started.
 
 A Prefect server and a worker of the demo's own run in the background, with everything that they write under
-.demo/. Each command is printed before it runs, so that it can be typed again by hand.
+.demo/. Where there is a Docker engine, one more flow runs in a container. Each command is printed before it
+runs, so that it can be typed again by hand.
 """
 
 import argparse
@@ -14,7 +15,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / ".demo"
@@ -23,8 +26,14 @@ CONFIGURATION = REPOSITORY / "deployment-config.yaml"
 PORT = int(os.environ.get("DEMO_PORT", "4280"))
 SERVER = f"http://127.0.0.1:{PORT}"
 RUN = "exchange-rates/exchange-rates-python-development"
+CONTAINERS = DEMO / "containers"
+CONTAINER_POOL = "containers"
+CONTAINER_WORKER = "container-worker"
+CONTAINER_DEPLOYMENT = "price-list-docker-development"
+CONTAINER_RUN = f"price-list/{CONTAINER_DEPLOYMENT}"
 DONE, INVALID = 0, 3
 KILL_SECONDS = 60.0
+WORKER_SECONDS = 120.0
 
 
 def environment() -> dict[str, str]:
@@ -50,10 +59,15 @@ def say(words: str) -> None:
     print(f"\n\033[1m# {words}\033[0m" if sys.stdout.isatty() else f"\n# {words}", flush=True)
 
 
-def run(*command: str, folder: Path = REPOSITORY, expected: int = DONE) -> None:
+def run(
+    *command: str,
+    folder: Path = REPOSITORY,
+    expected: int = DONE,
+    variables: Mapping[str, str] | None = None,
+) -> None:
     """Prints and runs a command; ends the demo where its exit status is another one than expected."""
     print(f"$ {shlex.join(command)}", flush=True)
-    finished = subprocess.run(command, cwd=folder, env=environment(), check=False)
+    finished = subprocess.run(command, cwd=folder, env={**environment(), **(variables or {})}, check=False)
     if finished.returncode != expected:
         sys.exit(f"demo: {command[0]} {command[1]} exited {finished.returncode}, expected was {expected}")
 
@@ -80,11 +94,16 @@ def deploy_and_kill() -> None:
 
 def deployed() -> int:
     """How many deployments the server has."""
-    wanted = json.dumps({}).encode()
+    return int(ask("/deployments/count", {}))
+
+
+def ask(path: str, question: Mapping[str, Any]) -> Any:
+    """What the server answers."""
     headers = {"content-type": "application/json"}
-    request = urllib.request.Request(f"{SERVER}/api/deployments/count", wanted, headers)  # noqa: S310 - ours
+    body = json.dumps(question).encode()
+    request = urllib.request.Request(f"{SERVER}/api{path}", body, headers)  # noqa: S310 - ours
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - ours
-        return int(answer.read())
+        return json.loads(answer.read())
 
 
 def change_one_value() -> None:
@@ -126,6 +145,8 @@ def demonstrate() -> None:
     say("One value changes: one field is written, nothing else")
     change_one_value()
     run("deployment-cli", "deploy")
+    say("A flow in a container, from an image that deploy builds")
+    run_in_container()
     say("How does it stand?")
     run("deployment-cli", "status")
     say("And a repository with every kind of broken flow: each with its place and its remedy (exit status 3)")
@@ -134,12 +155,79 @@ def demonstrate() -> None:
     print("It goes on running; `make demo-down` stops it.")
 
 
+def run_in_container() -> None:
+    """A flow that is deployed with its image and run from that, where there is an engine."""
+    import demo_containers  # whoever only stops a demo, or makes pictures, needs no Docker
+
+    engine = demo_containers.find_engine(DEMO)
+    base = None if engine is None else demo_containers.base_image(engine)
+    if engine is None or base is None:
+        return
+    shutil.copytree(ROOT / "examples" / "containers", CONTAINERS, dirs_exist_ok=True)
+    variables = {"DOCKER_HOST": engine, "BASE_IMAGE": base}
+    for name, value in variables.items():
+        print(f"$ export {name}={shlex.quote(value)}")
+    start_container_worker(variables)
+    print(f"$ cd {CONTAINERS.relative_to(ROOT)}")
+    run("deployment-cli", "deploy", folder=CONTAINERS, variables=variables)
+    named = {"deployments": {"name": {"any_": [CONTAINER_DEPLOYMENT]}}}
+    (deployment,) = ask("/deployments/filter", named)
+    image = deployment["job_variables"]["image"]
+    print(f"the deployment starts from {image}: another content would have another name", flush=True)
+    run("prefect", "deployment", "run", CONTAINER_RUN, "--watch", folder=CONTAINERS, variables=variables)
+    (last,) = ask("/flow_runs/filter", {**named, "sort": "EXPECTED_START_TIME_DESC", "limit": 1})
+    print(f"the run in the container: {last['state_type']}", flush=True)
+    if last["state_type"] != "COMPLETED":
+        sys.exit(f"demo: the run ended {last['state_name']}: {last['state'].get('message')}")
+
+
+def start_container_worker(variables: Mapping[str, str]) -> None:
+    """A worker of a docker pool, in the background, which makes the pool."""
+    from deployment_system.api import local_processes
+
+    stop_container_worker()  # that of an earlier demo may have another engine
+    command = ["prefect", "worker", "start", "--type", "docker", "--pool", CONTAINER_POOL]
+    print(f"$ {shlex.join(command)} &", flush=True)
+    found = shutil.which("prefect", path=environment()["PATH"])
+    worker = local_processes.start(
+        CONTAINER_WORKER,
+        [found or "prefect", *command[1:], "--install-policy", "never"],
+        {**environment(), **variables, "PREFECT_WORKER_QUERY_SECONDS": "1"},
+        DEMO,
+    )
+    deadline = time.monotonic() + WORKER_SECONDS
+    wanted = {"work_pools": {"name": {"any_": [CONTAINER_POOL]}}}
+    while not any(pool["status"] == "READY" for pool in ask("/work_pools/filter", wanted)):
+        if not worker.alive or time.monotonic() > deadline:
+            log = local_processes.log_end(CONTAINER_WORKER, DEMO)
+            sys.exit(f"demo: the worker for containers did not start; its log ends:\n{log}")
+        time.sleep(0.3)
+
+
+def stop_container_worker() -> bool:
+    """Ends the worker of an earlier demo; whether there was one."""
+    from deployment_system.api import local_processes
+
+    running = local_processes.known(CONTAINER_WORKER, DEMO)
+    if running is not None:
+        local_processes.stop(running, DEMO)
+    return running is not None
+
+
 def stop() -> None:
-    """Stops server and worker; without an earlier demo there is nothing to do."""
-    if REPOSITORY.exists():
-        run("deployment-cli", "down")
-    else:
+    """Stops what the demo started; without an earlier demo there is nothing to do."""
+    if not REPOSITORY.exists():
         print("There is no demo to stop.")
+        return
+    had_containers = stop_container_worker()
+    run("deployment-cli", "down")
+    import demo_containers
+
+    if demo_containers.stop_engine(DEMO):
+        print("The demo's own Docker engine has ended, and its images are gone.")
+    elif had_containers:
+        print("The image stays in your Docker engine, beside its base:")
+        print("$ docker image ls --filter label=deployment-system.project=shop-containers")
 
 
 def main() -> None:

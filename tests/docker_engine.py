@@ -89,8 +89,19 @@ class PrivateEngine:
         """A client that tries once."""
         return DockerEngine(self.url, timeout_seconds=timeout_seconds, retry_policy=ONCE, environ={})
 
-    def start(self) -> None:
-        """Starts it and waits until it answers."""
+    @property
+    def command(self) -> list[str]:
+        """What starts it."""
+        return [
+            "dockerd",
+            *(f"--data-root={self.folder}/data", f"--exec-root={self.folder}/exec"),
+            *(f"--pidfile={self.folder}/dockerd.pid", f"--host={self.url}"),
+            *(f"--bridge={self.bridge}", "--iptables=false", "--ip-forward=false", "--ip-masq=false"),
+            *self.options,
+        ]
+
+    def make_bridge(self) -> None:
+        """Its network interface, where there is none of that name yet."""
         if subprocess.run(["ip", "link", "show", self.bridge], capture_output=True).returncode != 0:
             address = f"198.18.{self.number % 256}.1/24"  # a range that is set aside for tests
             for command in (
@@ -99,18 +110,13 @@ class PrivateEngine:
                 f"link set {self.bridge} up",
             ):
                 subprocess.run(["ip", *command.split()], check=True, capture_output=True)
+
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+        self.make_bridge()
         with (self.folder / "dockerd.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [
-                    "dockerd",
-                    *(f"--data-root={self.folder}/data", f"--exec-root={self.folder}/exec"),
-                    *(f"--pidfile={self.folder}/dockerd.pid", f"--host={self.url}"),
-                    *(f"--bridge={self.bridge}", "--iptables=false", "--ip-forward=false", "--ip-masq=false"),
-                    *self.options,
-                ],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+                self.command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
         self.wait_until_answering()
 

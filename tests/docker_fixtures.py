@@ -48,4 +48,4 @@ def registry_with_password(tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(scope="session")
 def python_image(running_engine: PrivateEngine) -> str:
     """An image of the running engine with Python and Prefect."""
-    return import_python(running_engine)
+    return import_python(running_engine.url)

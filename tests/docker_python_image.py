@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deployment_system.builders.engine import DockerEngine
-from tests.docker_engine import CACHE, PROJECT, PrivateEngine, busybox_rootfs
+from tests.docker_engine import CACHE, PROJECT, busybox_rootfs
 
 PYTHON_IMAGE = "python-prefect:test"
 IMPORT_SECONDS = 300.0
@@ -29,7 +29,7 @@ _ALSO = ("libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2")
 """Loaded by name when a host is looked up, so that `ldd` does not see them."""
 
 
-def import_python(engine: PrivateEngine) -> str:
+def import_python(engine_url: str) -> str:
     """Gives an engine the image; its name. Python and pip-installed commands are on its PATH."""
     archive = _archive()
     changes = [
@@ -37,7 +37,7 @@ def import_python(engine: PrivateEngine) -> str:
         f"ENV PYTHONHOME={sys.base_prefix} PYTHONPATH=/opt/site",
     ]
     repository, _, tag = PYTHON_IMAGE.partition(":")
-    with DockerEngine(engine.url, timeout_seconds=IMPORT_SECONDS, environ={}) as client:
+    with DockerEngine(engine_url, timeout_seconds=IMPORT_SECONDS, environ={}) as client:
         client.call(
             lambda api: api.import_image_from_file(
                 str(archive), repository=repository, tag=tag, changes=[*changes, "CMD python3"]

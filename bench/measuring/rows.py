@@ -16,6 +16,8 @@ class Promise:
     value: float
     """What is bounded: mostly a ratio."""
     bound: float
+    unit: str = ""
+    """Of figure and bound, where they are no ratio and no number."""
 
     @property
     def holds(self) -> bool:
@@ -28,8 +30,8 @@ class Promise:
             self.what,
             self.ours,
             self.yardstick,
-            f"{self.value:.3g}",
-            f"≤ {self.bound:g}",
+            f"{self.value:.3g}{self.unit}",
+            f"≤ {self.bound:g}{self.unit}",
             "yes" if self.holds else "**no**",
         )
         return f"| {' | '.join(cells)} |"
@@ -38,6 +40,11 @@ class Promise:
 def ratio(what: str, ours: float, yardstick: float, name: str, bound: float) -> Promise:
     """A promise on the quotient of two durations in seconds."""
     return Promise(what, f"{ours:.3g} s", f"{yardstick:.3g} s ({name})", ours / yardstick, bound)
+
+
+def difference(what: str, ours: float, yardstick: float, name: str, bound: float) -> Promise:
+    """A promise on how many seconds longer ours takes than the yardstick."""
+    return Promise(what, f"{ours:.3g} s", f"{yardstick:.3g} s ({name})", ours - yardstick, bound, " s more")
 
 
 def count(what: str, ours: int, bound: int) -> Promise:

@@ -126,6 +126,30 @@ def test_with_a_cache_nothing_is_read_again_until_it_changes(repository: Path, t
     assert content_of(repository, cache=cache).content == content_of(repository).content != first.content
 
 
+def test_many_dockerfiles_share_one_look_at_their_folder(repository: Path) -> None:
+    """Each has the hash that it would have by itself. One with an ignore file of its own looks by itself."""
+    first = content_of(repository)
+    (repository / "flows" / "a.py").write_text("print(2)\n")  # not seen by who does not look again
+    for name in ("other", "own"):
+        (repository / f"{name}.Dockerfile").write_text("FROM busybox\nCOPY run.sh /\n")
+    other = read_dockerfile(repository / "other.Dockerfile", repository)
+    shared = first.context.for_dockerfile(other)
+    assert shared is not None
+    assert shared.files is first.context.files
+    content = hash_content(shared, read_before=first)
+    assert content.digests is first.digests
+    (repository / "own.Dockerfile.dockerignore").write_text("run.sh\n")
+    own = read_dockerfile(repository / "own.Dockerfile", repository)
+    assert first.context.for_dockerfile(own) is None
+    again = read_build_context(repository, other)
+    looked_at = hash_content(again)
+    assert (
+        hash_content(again.for_dockerfile(other) or shared, read_before=looked_at).content
+        == looked_at.content
+    )
+    assert looked_at.content != content.content
+
+
 def test_a_file_that_is_younger_than_a_tick_is_read_again(repository: Path, tmp_path: Path) -> None:
     """It may change again within the same tick of the file system's clock: its entry is not kept."""
     cache = tmp_path / "cache"

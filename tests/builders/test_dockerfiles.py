@@ -61,9 +61,11 @@ def test_a_named_dockerfile_that_is_not_there_is_an_error(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", [("DOCKERFILE_INVALID", None)]),
-        ("# only\n\n", [("DOCKERFILE_INVALID", None)]),
-        ("ARG X\n", [("DOCKERFILE_INVALID", None)]),
+        ("", [("DOCKERFILE_INVALID", 1)]),
+        ("# only\n\n", [("DOCKERFILE_INVALID", 1)]),
+        ("# only\n\nARG X\n", [("DOCKERFILE_INVALID", 3)]),
+        ("# only\nARG X\n\nWORKDIR /x\nRUN y\n", [("DOCKERFILE_INVALID", 4)]),
+        ("FORM a\nRUN x\n", [("DOCKERFILE_INVALID", 1)]),
         ("RUN x\nFROM a\n", [("DOCKERFILE_INVALID", 1)]),
         ("FROM a\nCOPPY x y\n\nUSE r\n", [("DOCKERFILE_INVALID", 2), ("DOCKERFILE_INVALID", 4)]),
         ("FROM a b\n", [("DOCKERFILE_INVALID", 1)]),
@@ -82,6 +84,15 @@ def test_what_is_wrong_with_a_dockerfile_has_its_line(
 ) -> None:
     """Everything at once."""
     assert sorted(problems(tmp_path, text), key=str) == sorted(expected, key=str)
+
+
+def test_a_dockerfile_without_from_is_called_by_its_name(tmp_path: Path) -> None:
+    """And the message says where the FROM has to stand."""
+    write(tmp_path, flows__load_dot_Dockerfile="WORKDIR /app\n")
+    (problem,) = read_dockerfile(tmp_path / "flows/load.Dockerfile", tmp_path).problems
+    assert problem.message.startswith("flows/load.Dockerfile has no FROM: it needs one before WORKDIR")
+    assert problem.context.file_path == "flows/load.Dockerfile"
+    assert problem.context.extra["source_lines"] == [[1, "WORKDIR /app"]]
 
 
 @pytest.mark.parametrize(

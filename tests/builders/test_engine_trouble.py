@@ -152,19 +152,49 @@ def test_a_daemon_that_dies_in_the_middle_of_a_build(
     breakable_engine: PrivateEngine, make_request: MakeRequest, tmp_path: Path
 ) -> None:
     """It may come back, and building again is safe: then it succeeds."""
+    gone = threading.Event()
+
+    def kill() -> None:
+        breakable_engine.kill()
+        gone.set()
+
     client = quick_client(breakable_engine.url)
     request = make_request(WAITING, tags=("killed:1",))
     builder = DockerBuilder(
-        client, on_line=when_building(breakable_engine.kill), log_folder=tmp_path / "logs", retry_policy=ONCE
+        client, on_line=when_building(kill), log_folder=tmp_path / "logs", retry_policy=ONCE
     )
     error = error_of(lambda: builder.build(request))
     assert (error.error_code, error.retryable) == ("DOCKER_BUILD_INTERRUPTED", True)
+    assert f"went away during the build of killed:1, at step 2 of 2: RUN echo {STEP}" in error.message
     assert error.context.line_number == 2
+    assert error.context.extra["log_tail"][-1] == STEP
     assert error_of(client.ping).error_code == "DOCKER_DAEMON_UNAVAILABLE"
+    assert gone.wait(60)  # what is killed after the daemon must not be what is started next
     breakable_engine.start()
     assert client.image("killed:1") is None
     builder.build(make_request(f"FROM {BUSYBOX}\nRUN echo better\n", tags=("killed:1",)))
     assert client.image("killed:1") is not None
+
+
+def test_a_daemon_that_stays_away_is_told_as_the_build_that_it_left(
+    breakable_engine: PrivateEngine, make_request: MakeRequest, tmp_path: Path
+) -> None:
+    """The attempts after it find no socket: that is what came of it, and not what happened."""
+    builder = DockerBuilder(
+        quick_client(breakable_engine.url),
+        on_line=when_building(breakable_engine.kill),
+        log_folder=tmp_path / "logs",
+        retry_policy=RetryPolicy(max_attempts=3, base_delay=0.5, max_delay=1.0),
+    )
+    error = error_of(lambda: builder.build(make_request(WAITING, tags=("left:1",))))
+    assert error.error_code == "DOCKER_BUILD_INTERRUPTED"
+    assert "during the build of left:1, at step 2 of 2: RUN" in error.message
+    assert error.message.endswith("it has not come back")
+    assert (error.context.file_path, error.context.line_number) == ("Dockerfile", 2)
+    assert error.context.extra["attempts"] == 3
+    assert STEP in Path(error.context.extra["log_file"]).read_text()
+    assert any("no such socket" in cause for cause in error.cause_descriptions())
+    assert any("run the same command again" in text for text in error.remediation)
 
 
 def test_a_daemon_that_is_restarted_in_the_middle_of_a_build(

@@ -20,6 +20,7 @@ DOCUMENTED = """\
 project: my-flows
 default_environment: development
 state_url: null
+error_retention_days: 30
 
 scan:
   paths: [flows]
@@ -87,6 +88,7 @@ def test_the_documented_file_loads_to_what_it_says(tmp_path: Path) -> None:
     assert loaded.configuration.model_dump(exclude_none=True) == {
         "project": "my-flows",
         "default_environment": "development",
+        "error_retention_days": 30,
         "deployment_name": "{flow}-{type}-{environment}",
         "scan": {"paths": ("flows",), "exclude": ("**/tests/**", "**/test_*.py")},
         "environments": {

@@ -181,8 +181,10 @@ def test_status_knows_the_image_that_a_deployment_has(shop: Shop) -> None:
 
 
 def test_a_package_that_the_image_lacks_crashes_the_run_and_preflight_tells_before(shop: Shop) -> None:
-    """Prefect's state names an exit status; the preflight names the module."""
+    """Prefect's state names an exit status, `status` what to do; the preflight names the module."""
     run = shop.run("incomplete")
+    newest = shop.status("incomplete")["runs"]["newest"]
+    assert "--preflight" in (newest["reason"] or ""), newest
     assert run["state_type"] == "CRASHED", run["state"]
     assert "stock" not in run["state"]["message"]
     told = shop.workspace.run("build", "--preflight", "--only", shop.workspace.name("incomplete"), "-ojson")
@@ -195,9 +197,11 @@ def test_a_package_that_the_image_lacks_crashes_the_run_and_preflight_tells_befo
 
 
 def test_a_run_without_memory_is_crashed(shop: Shop) -> None:
-    """The engine kills it, and the run's state says with which exit status."""
+    """The engine kills it: the run's state says with which exit status, and `status` what that means."""
     run = shop.run("starving")
     assert run["state_type"] == "CRASHED", run["state"]
+    newest = shop.status("starving")["runs"]["newest"]
+    assert "memory" in (newest["reason"] or ""), newest
     assert "137" in run["state"]["message"]
 
 
@@ -210,7 +214,9 @@ def test_a_run_without_its_image_is_crashed_until_it_is_built_again(shop: Shop) 
     run = shop.run("homeless")
     assert run["state_type"] == "CRASHED", run["state"]
     assert image in run["state"]["message"]
-    assert shop.status("homeless")["differs"] == ["its image is not there"]
+    told = shop.status("homeless")
+    assert told["differs"] == ["its image is not there"]
+    assert image in told["runs"]["newest"]["message"]
     again = shop.workspace.deploy()
     assert again.status == 0, again.output + again.errors
     assert shop.engine.image(image) is not None

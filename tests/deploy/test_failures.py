@@ -126,6 +126,30 @@ def test_a_refusal_in_the_middle_stops_and_says_what_is_there(
     assert len(three_flows.stored()) == 3
 
 
+def test_a_failure_in_the_middle_is_in_the_history_with_its_transaction(
+    three_flows: Workspace, proxy: RecordingProxy
+) -> None:
+    """With what the server answered and without what nobody may see; after a deployment that goes well it is
+    known, and what comes then is new."""
+    refusal = '{"detail": "no pool for token=hunter2hunter2"}'
+    proxy.faults.append(Fault("POST", CREATE, status=422, body=refusal, after=1, times=1))
+    plan_id = three_flows.deploy().document["plan_id"]
+    listed = three_flows.run("error", "list", "--plan-id", plan_id, "-o", "json").document
+    (error,) = listed["errors"]
+    assert (error["error_code"], error["command"]) == ("DEPLOYMENT_CREATE_FAILED", "deploy")
+    assert (error["environment"], error["plan_id"]) == ("development", plan_id)
+    shown = three_flows.run("error", "show", error["error_id"], "-v").output
+    assert "no pool for token=********" in shown
+    assert "hunter2" not in shown
+    proxy.forget()
+    assert three_flows.deploy("--force").status == 0
+    assert three_flows.run("error", "summary", "-ojson").document["new_since_deployment"] == []
+    proxy.faults.append(Fault("POST", "/deployments/filter", status=500, body="boom"))
+    assert three_flows.deploy().status == 1
+    summary = three_flows.run("error", "summary", "-ojson").document
+    assert [group["error_code"] for group in summary["new_since_deployment"]] == ["PREFECT_API_ERROR"]
+
+
 def test_an_answer_that_is_lost_is_asked_again(three_flows: Workspace, proxy: RecordingProxy) -> None:
     """POST of a deployment may be repeated: the server knows it by its name."""
     proxy.faults.append(Fault("POST", CREATE, drop_after=True, after=1, times=1))

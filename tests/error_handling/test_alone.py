@@ -63,6 +63,14 @@ again = DeploymentSystemError.from_dict(json.loads(json.dumps(failed.to_dict()))
 assert type(again) is DockerError
 assert (again.message, again.error_code) == (failed.message, failed.error_code)
 assert "the build failed" in format_user_error(again)
+
+# a history of errors that another reporter reads
+with ErrorReporter(history=folder / "state.db") as reporter:
+    reporter.report_error(failed, operation="build")
+with ErrorReporter(history=folder / "state.db") as another:
+    (report,) = another.error_history
+    assert (report.operation, report.error.message) == ("build", "the build failed")
+    assert another.get_error_summary()["by_category"] == {"docker": 1}
 print("all of it")
 """
 
@@ -99,7 +107,7 @@ def run(python: Path, code: str, *arguments: str) -> str:
 
 
 def test_it_works_with_nothing_else_installed(bare_python: Path, tmp_path: Path) -> None:
-    """A retry, a transaction that fails, one that another process takes back, an error there and back."""
+    """A retry, transactions, one taken back by another process, an error there and back, a history."""
     assert run(bare_python, USE.replace("{not_there}", repr(NOT_THERE)), str(tmp_path)) == "all of it"
 
 

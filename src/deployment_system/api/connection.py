@@ -11,10 +11,10 @@ import signal
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -52,6 +52,9 @@ SERVER_RETRY = replace(
 )
 """A server on SQLite answers 503 to one write in fifteen, also when it has a single writer, and takes it at
 once when it is sent again: the first wait is short. The last ones bridge a restart of some seconds."""
+
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +262,11 @@ _NEVER_SENT = (
 )
 _GIVEN_UP_ON_THE_WAY = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.GATEWAY_TIMEOUT)
 """Who answers so has not waited for the server."""
+
+
+def pages_of(values: Sequence[Item]) -> Iterable[list[Item]]:
+    """At most as many at once as a server gives on one page."""
+    return (list(values[start : start + PAGE_SIZE]) for start in range(0, len(values), PAGE_SIZE))
 
 
 def _only_asks(method: str, path: str) -> bool:

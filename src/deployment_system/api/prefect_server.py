@@ -16,7 +16,9 @@ from deployment_system.api.connection import (
     SERVER_RETRY,
     Connection,
     Credentials,
+    pages_of,
 )
+from deployment_system.api.flow_runs import FlowRuns
 from deployment_system.error_handling import (
     NOT_THERE,
     CircuitBreaker,
@@ -33,8 +35,6 @@ OLDEST_SERVER = (3, 2)
 """Schedules with slugs and parameters, which everything here rests on, came before 3.2."""
 
 Item = TypeVar("Item")
-
-IN_FLIGHT_STATES = ("RUNNING", "PENDING", "CANCELLING", "PAUSED")
 
 
 class PrefectServer:
@@ -63,6 +63,7 @@ class PrefectServer:
             breaker=breaker,
         )
         self.url = self._connection.url
+        self.runs = FlowRuns(self._connection)
 
     def __enter__(self) -> Self:
         return self
@@ -135,7 +136,7 @@ class PrefectServer:
     def deployments_named(self, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
         """Deployments by the names of their flow and their own; those that there are."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
-        for some in _pages_of(names):
+        for some in pages_of(names):
             flow_names = {flow["id"]: flow["name"] for flow in self.flows(_once(flow for flow, _ in some))}
             asked = {
                 "flows": {"id": {"any_": list(flow_names)}},
@@ -153,7 +154,7 @@ class PrefectServer:
     def used_flows(self, ids: Sequence[str]) -> set[str]:
         """Of these flows, those that have deployments or runs, which would be lost with them."""
         used: set[str] = set()
-        for some in _pages_of(ids):
+        for some in pages_of(ids):
             wanted = {"flows": {"id": {"any_": some}}}
             for kind in ("deployments", "flow_runs"):
                 found = self._all(f"/{kind}/filter", wanted, "see who uses a flow")
@@ -192,16 +193,6 @@ class PrefectServer:
         """The value of a Prefect variable; None where there is none of that name."""
         found = self._read_or_none(f"/variables/name/{_quoted(name)}", "read a variable")
         return None if found is None else found["value"]
-
-    def runs_in_flight(self, deployment_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Runs that deleting these deployments would hurt: started ones, and scheduled ones that a
-        person or a program asked for (the scheduler makes its own again)."""
-        runs: list[dict[str, Any]] = []
-        for ids in _pages_of(deployment_ids):
-            states = [*IN_FLIGHT_STATES, "SCHEDULED"]
-            wanted = {"flow_runs": {"deployment_id": {"any_": ids}, "state": {"type": {"any_": states}}}}
-            runs.extend(self._all("/flow_runs/filter", wanted, "read runs in flight"))
-        return [run for run in runs if run["state_type"] in IN_FLIGHT_STATES or not run.get("auto_scheduled")]
 
     # -- what is changed -------------------------------------------------------------------------
 
@@ -281,14 +272,20 @@ class PrefectServer:
         """Deletes a queue of a work pool; one that is gone already is as good."""
         self._connection.delete(f"/work_pools/{_quoted(work_pool)}/queues/{_quoted(name)}", context)
 
+    def worker_template(self, pool_type: str) -> dict[str, Any] | None:
+        """What a new work pool of a type begins with; None where the server knows nothing of the type."""
+        context = ErrorContext(operation="read the templates of work pools")
+        packages = self._connection.call("GET", "/collections/views/aggregate-worker-metadata", None, context)
+        kinds = (kinds[pool_type] for kinds in packages.values() if pool_type in kinds)
+        return next((kind["default_base_job_configuration"] for kind in kinds), None)
+
     def ensure_process_pool(self, name: str) -> bool:
         """Makes a work pool of type `process` from the server's own template where there is none of that
         name; True where it was made."""
         context = ErrorContext(operation="create a work pool", work_pool=name)
         if self.work_pool(name) is not None:
             return False
-        kinds = self._connection.call("GET", "/collections/views/aggregate-worker-metadata", None, context)
-        template = kinds["prefect"]["process"]["default_base_job_configuration"]
+        template = self.worker_template("process")
         return self.put_work_pool({"name": name, "type": "process", "base_job_template": template}, context)
 
     def answers_null_fields(self) -> bool:
@@ -309,7 +306,7 @@ class PrefectServer:
         """Objects with one of these values: at most a page of them an ask, so that one page answers it."""
         found: list[dict[str, Any]] = []
         context = ErrorContext(operation=f"read {kind}")
-        for some in _pages_of(values):
+        for some in pages_of(values):
             asked = {kind: {key: {"any_": some}}, "limit": PAGE_SIZE}
             found.extend(self._connection.list(f"/{kind}/filter", asked, context))
         return found
@@ -317,10 +314,6 @@ class PrefectServer:
 
 def _once(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
-
-
-def _pages_of(values: Sequence[Item]) -> Iterable[list[Item]]:
-    return (list(values[start : start + PAGE_SIZE]) for start in range(0, len(values), PAGE_SIZE))
 
 
 def _release(version: str) -> tuple[int, ...]:

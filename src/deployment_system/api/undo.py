@@ -187,6 +187,11 @@ class WorkQueueUndo(_MadeOnTheWay):
             server.delete_work_queue(reference["work_pool"], reference["work_queue"], context)
 
 
+def work_pool_state(body: Mapping[str, Any]) -> dict[str, Any]:
+    """How a pool is that was just made with this body."""
+    return {"is_paused": False, **{field: body.get(field) for field in _POOL_FIELDS if field in body}}
+
+
 class WorkPoolUndo(UndoHandler):
     """Work pools with their settings. One that was made, and that somebody deploys to by now, is kept."""
 

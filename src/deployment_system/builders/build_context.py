@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -77,6 +77,14 @@ class BuildContext:
             return None
         name = path.relative_to(self.folder).as_posix()
         return name if any(file.name == name and file.kind == "file" for file in self.files) else None
+
+    def for_dockerfile(self, dockerfile: Dockerfile) -> "BuildContext | None":
+        """The same look at the same folder, with another Dockerfile; None where that has an ignore file of
+        its own, and so another context. Raises DOCKER_CONTEXT_UNREADABLE."""
+        ignore_file, patterns = _patterns(self.folder, dockerfile)
+        if (ignore_file, (*patterns, *NEVER_SENT)) != (self.ignore_file, self.patterns):
+            return None
+        return replace(self, dockerfile=dockerfile)
 
 
 def read_build_context(

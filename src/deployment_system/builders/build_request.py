@@ -51,6 +51,11 @@ class BuildRequest:
     """How long it may take in all."""
 
     @property
+    def name(self) -> str:
+        """What people know the image by: its first name, or else the beginning of its content's hash."""
+        return self.tags[0] if self.tags else self.content.content[:12]
+
+    @property
     def all_labels(self) -> dict[str, str]:
         """Every label that the image gets."""
         return {**self.content.options.labels, **self.labels, CONTENT_LABEL: self.content.content}

@@ -71,6 +71,29 @@ def failure(
     return dockerfile.problem(line, text, code, **facts)
 
 
+def interrupted(
+    dockerfile: Dockerfile,
+    instruction: Instruction | None,
+    image: str,
+    engine_url: str,
+    tail: Sequence[str],
+    log_file: Path | None,
+) -> DockerError:
+    """The error for a build whose engine went away in the middle."""
+    facts: dict[str, Any] = {"image": image, "engine": engine_url, "log_tail": list(tail)}
+    if log_file is not None:
+        facts["log_file"] = str(log_file)
+    message = f"the Docker engine at {engine_url} went away during the build of {image}"
+    if instruction is None:
+        text = f"{message}, before its first step"
+    else:
+        number = dockerfile.instructions.index(instruction) + 1
+        shown = translate.one_line(str(instruction))
+        text = f"{message}, at step {number} of {len(dockerfile.instructions)}: {shown}"
+    line = instruction.line if instruction else None
+    return dockerfile.problem(line, text, ErrorCodes.DOCKER_BUILD_INTERRUPTED, **facts)
+
+
 def _of_command(
     instruction: Instruction | None, exit_status: int, tail: Sequence[str]
 ) -> tuple[ErrorCodes, str]:

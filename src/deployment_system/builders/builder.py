@@ -19,7 +19,15 @@ from deployment_system.builders.dockerfile import Dockerfile
 from deployment_system.builders.engine import DockerEngine, EngineInfo, Image, tagged
 from deployment_system.builders.image_names import CONTENT_LABEL
 from deployment_system.builders.kept_images import keep_before_move
-from deployment_system.error_handling import RetryHandler, RetryPolicies, RetryPolicy
+from deployment_system.error_handling import (
+    DockerError,
+    ErrorCodes,
+    RetryHandler,
+    RetryPolicies,
+    RetryPolicy,
+)
+
+_AWAY = (ErrorCodes.DOCKER_DAEMON_UNAVAILABLE, ErrorCodes.DOCKER_DAEMON_TIMEOUT)
 
 
 class DockerBuilder:
@@ -84,7 +92,7 @@ class DockerBuilder:
         else:
             choice = self.choice(request.content.context.dockerfile, tuple(request.secrets))
             builder = choice.builder
-            image_id, log_file = self._retry.retry(self._build_once, request, choice)
+            image_id, log_file = self._build_until_built(request, choice)
         for name in names:
             self.move_tag(name, image_id, before_tag)
         seconds = time.monotonic() - began
@@ -99,10 +107,33 @@ class DockerBuilder:
         keep_before_move(self.engine, name, image_id)
         self.engine.tag(image_id, name)
 
+    def _build_until_built(self, request: BuildRequest, choice: BuilderChoice) -> tuple[str, Path | None]:
+        """Builds, again where the engine went away. Where it stays away, the error is that of the build which
+        it left: that nothing listens any more is only what came of it."""
+        left: list[DockerError] = []
+
+        def build() -> tuple[str, Path | None]:
+            try:
+                return self._build_once(request, choice)
+            except DockerError as error:
+                if error.error_code == ErrorCodes.DOCKER_BUILD_INTERRUPTED:
+                    left.append(error)
+                raise
+
+        try:
+            return self._retry.retry(build)
+        except DockerError as error:
+            if not left or error.error_code not in _AWAY:
+                raise
+            raise DockerError(
+                f"{left[-1].message}; it has not come back",
+                error_code=ErrorCodes.DOCKER_BUILD_INTERRUPTED,
+                context=left[-1].context.extended(attempts=error.context.extra.get("attempts")),
+            ) from error
+
     def _build_once(self, request: BuildRequest, choice: BuilderChoice) -> tuple[str, Path | None]:
-        name = request.tags[0] if request.tags else request.content.content[:12]
         hidden = [secret.value for secret in request.secrets.values()]
-        with BuildLog(self._log_folder, name, on_line=self._on_line, hidden=hidden) as log:
+        with BuildLog(self._log_folder, request.name, on_line=self._on_line, hidden=hidden) as log:
             if choice.builder is Builder.BUILDKIT and choice.command is not None:
                 image_id = build_with_buildkit(self.engine, request, log, choice.command)
             else:

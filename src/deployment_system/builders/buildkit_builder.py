@@ -14,11 +14,11 @@ from pathlib import Path
 
 from deployment_system.builders.build_log import BuildLog
 from deployment_system.builders.build_request import BuildRequest
-from deployment_system.builders.build_steps import buildkit_instruction, failure
+from deployment_system.builders.build_steps import buildkit_instruction, failure, interrupted
 from deployment_system.builders.context_tar import buildkit_ignore_file
 from deployment_system.builders.dockerfile import Instruction
 from deployment_system.builders.engine import DockerEngine
-from deployment_system.error_handling import DockerError, ErrorCodes, ErrorContext
+from deployment_system.error_handling import DockerError, ErrorCodes
 
 GRACE_SECONDS = 10.0
 """Between asking the docker command to end and ending it."""
@@ -108,6 +108,18 @@ class _Output:
         exit_status = int(found[1]) if found and known is not None and known.name == "RUN" else None
         return failure(self.dockerfile, known, message, exit_status, self._log.last_lines, self._log.file)
 
+    def interrupted(self, engine_url: str) -> DockerError:
+        """The error for a build whose engine went away."""
+        self._log.flush()
+        return interrupted(
+            self.dockerfile,
+            self.instruction,
+            self._request.name,
+            engine_url,
+            self._log.last_lines,
+            self._log.file,
+        )
+
     def _silent(self, deadline: float | None) -> DockerError:
         self._log.flush()
         known = self.instruction
@@ -133,12 +145,9 @@ def _failed(engine: DockerEngine, output: _Output) -> DockerError:
     except DockerError as error:
         if output.begun is None or error.error_code != ErrorCodes.DOCKER_DAEMON_UNAVAILABLE:
             return error
-        return DockerError(
-            f"the Docker engine at {engine.url} went away in the middle of the build",
-            error_code=ErrorCodes.DOCKER_BUILD_INTERRUPTED,
-            context=ErrorContext(operation="build", file_path=output.dockerfile.name),
-            cause=error,
-        )
+        told = output.interrupted(engine.url)
+        told.__cause__ = error
+        return told
     return output.failed()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from deployment_system.builders.build_log import BuildLog
 from deployment_system.builders.build_request import BuildRequest
-from deployment_system.builders.build_steps import classic_step, failure
+from deployment_system.builders.build_steps import classic_step, failure, interrupted
 from deployment_system.builders.context_tar import sent_dockerfile_name, stream_tar
 from deployment_system.builders.dockerfile import Instruction
 from deployment_system.builders.engine import DockerEngine
@@ -86,6 +86,18 @@ class _Progress:
             self._log.file,
         )
 
+    def interrupted(self, engine_url: str) -> DockerError:
+        """The error for a build whose engine went away."""
+        self._log.flush()
+        return interrupted(
+            self._dockerfile,
+            self.instruction,
+            self._request.name,
+            engine_url,
+            self._log.last_lines,
+            self._log.file,
+        )
+
     def silent(self, what: str) -> DockerError:
         """The error for a build that was given up."""
         self._log.flush()
@@ -112,6 +124,8 @@ def _told(engine: DockerEngine, progress: _Progress, error: DockerError) -> Dock
         except DockerError:
             return error.with_context(line_number=progress.instruction.line)
         return progress.silent(f"printed nothing for {progress.idle_seconds:g} seconds")
+    if error.error_code == ErrorCodes.DOCKER_BUILD_INTERRUPTED:
+        return progress.interrupted(engine.url)
     if error.error_code in _OF_THE_REQUEST and error.context.line_number is None:
         return progress.failed(error.message, None)
     if progress.instruction is not None and error.context.line_number is None:

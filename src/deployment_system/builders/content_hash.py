@@ -45,23 +45,33 @@ class ImageContent:
 
 
 def hash_content(
-    context: BuildContext, options: BuildOptions | None = None, *, cache_folder: Path | None = None
+    context: BuildContext,
+    options: BuildOptions | None = None,
+    *,
+    cache_folder: Path | None = None,
+    read_before: ImageContent | None = None,
 ) -> ImageContent:
     """Reads the files of a context and gives its hash.
 
     In the hash: names, executable bits, targets of links and content of what .dockerignore leaves, the
     Dockerfile's text, and the options. Not in it: times, owners, and where the repository lies. With a
-    `cache_folder`, files that did not change since they were last read are not read again. Raises
-    DOCKER_CONTEXT_UNREADABLE and DOCKER_CONTEXT_CHANGED.
+    `cache_folder`, files that did not change since they were last read are not read again; and none is where
+    the very files were `read_before` for another Dockerfile. Raises DOCKER_CONTEXT_UNREADABLE and
+    DOCKER_CONTEXT_CHANGED.
     """
     options = options or BuildOptions()
-    cache = ContentCache(cache_folder, context.folder)
-    digests = _digests(context, cache)
-    cache.save()
+    warnings: tuple[DockerError, ...] = ()
+    if read_before is not None and read_before.context.files is context.files:
+        digests = read_before.digests
+    else:
+        cache = ContentCache(cache_folder, context.folder)
+        digests = _digests(context, cache)
+        cache.save()
+        warnings = tuple(cache.warnings)
     whole = hashlib.sha256(FORMAT)
     whole.update(_described(context, options))
     whole.update(os.fsencode("".join(_records(context.files, digests))))
-    return ImageContent(context, options, whole.hexdigest(), digests, tuple(cache.warnings))
+    return ImageContent(context, options, whole.hexdigest(), digests, warnings)
 
 
 def _described(context: BuildContext, options: BuildOptions) -> bytes:

@@ -175,7 +175,7 @@ def parse_dockerfile(text: str, name: str, path: str | None = None) -> Dockerfil
         elif unclosed:
             why = f"the here-document <<{unclosed} is never closed"
             problems.append(bare.problem(instruction.line, why, ErrorCodes.DOCKERFILE_INVALID))
-    if (whole := _what_is_missing(instructions)) is not None:
+    if (whole := _what_is_missing(name, instructions)) is not None:
         line, why = whole
         problems.append(bare.problem(line, why, ErrorCodes.DOCKERFILE_INVALID))
     return Dockerfile(name, text, tuple(instructions), tuple(problems), path)
@@ -195,13 +195,17 @@ def _what_is_wrong(instruction: Instruction) -> str | None:
     return None
 
 
-def _what_is_missing(instructions: list[Instruction]) -> tuple[int | None, str] | None:
+def _what_is_missing(name: str, instructions: list[Instruction]) -> tuple[int, str] | None:
+    """What is wrong with the whole, and the line at which the FROM should stand, or stand before."""
     if not instructions:
-        return None, "the Dockerfile is empty"
-    first = next((one for one in instructions if one.name != "ARG"), None)
-    if first is None or all(one.name != "FROM" for one in instructions):
-        return None, "the Dockerfile has no FROM, so there is nothing to build on"
-    if first.name != "FROM" and first.name in _FEWEST_ARGUMENTS:
+        return 1, f"{name} has no instruction: it needs a FROM to build on"
+    first = next((one for one in instructions if one.name != "ARG"), instructions[-1])
+    if first.name not in _FEWEST_ARGUMENTS:
+        return None  # told by itself, and perhaps it is a FROM with a wrong letter
+    if all(one.name != "FROM" for one in instructions):
+        where = "after" if first.name == "ARG" else "before"
+        return first.line, f"{name} has no FROM: it needs one {where} {first.name}, to say what it builds on"
+    if first.name != "FROM":
         return first.line, f"{first.name} stands before the first FROM, where only ARG may"
     return None
 

@@ -14,7 +14,6 @@ from typing import Any, Self
 
 import httpx
 
-from deployment_system.builders import translate
 from deployment_system.builders.image_names import DEFAULT_REGISTRY
 from deployment_system.builders.registry_credentials import RegistryCredentials
 from deployment_system.error_handling import (
@@ -269,6 +268,8 @@ class Registry:
         )
 
     def _unreachable(self, error: httpx.HTTPError | httpx.InvalidURL) -> DockerError:
+        from deployment_system.builders import translate  # brings docker-py, which what goes well can spare
+
         timeout = isinstance(error, httpx.TimeoutException)
         what = "did not answer in time" if timeout else "cannot be reached"
         passing = isinstance(error, httpx.TransportError)
@@ -312,6 +313,8 @@ def _digest_of(content: bytes) -> str:
 
 def _detail(answer: httpx.Response) -> str:
     """What the registry says, in the form of the specification."""
+    from deployment_system.builders import translate  # as above
+
     try:
         errors = answer.json().get("errors") or []
         return translate.one_line("; ".join(f"{one.get('message') or one.get('code')}" for one in errors))

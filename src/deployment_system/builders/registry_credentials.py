@@ -33,16 +33,16 @@ def stored_credentials(
 ) -> RegistryCredentials | None:
     """The stored credentials of a registry; None: there are none. `config_folder` is where config.json lies:
     DOCKER_CONFIG, or `~/.docker`. Raises DOCKER_SETTINGS_INVALID."""
-    # Here, because it takes a tenth of a second that only a registry with credentials needs.
-    import docker.auth
-    import docker.errors
-
     environ = os.environ if environ is None else environ
     named = environ.get("DOCKER_CONFIG")
     folder = config_folder or (Path(named) if named else Path.home() / ".docker")
     file = folder / "config.json"
     if not file.exists():
         return None
+    # Here, because it takes a tenth of a second that only a registry with credentials needs.
+    import docker.auth
+    import docker.errors
+
     wanted = docker.auth.INDEX_NAME if registry == DEFAULT_REGISTRY else registry
     try:
         # Read here, because docker-py takes a file that it cannot read for an empty one.

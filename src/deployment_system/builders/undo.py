@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from deployment_system.builders.image_names import CONTENT_LABEL, ImageName, parse_image_name
-from deployment_system.error_handling import DockerError, ErrorCodes, UndoHandler
+from deployment_system.error_handling import DockerError, ErrorCodes, ErrorContext, UndoHandler
 
 if TYPE_CHECKING:  # docker-py is imported by who reaches an engine
     from deployment_system.builders.engine import DockerEngine, Image
@@ -91,7 +91,7 @@ class RegistryTagUndo(UndoHandler):
     """Tags in registries.
 
     Some registries remove nothing. A new tag then stays, and does no harm: nothing refers to it any more. It
-    counts as taken back, and its name is in `left_behind`, for the report to say so.
+    counts as taken back, its name is in `left_behind`, and `leftover` tells the report of it.
     """
 
     def __init__(self, connect: ConnectRegistry) -> None:
@@ -129,6 +129,17 @@ class RegistryTagUndo(UndoHandler):
             registry.put_manifest(repository, tag, manifest)
         elif not registry.remove_tag(repository, tag):
             self._left[_name(reference)] = None
+
+    def leftover(self, reference: Mapping[str, Any]) -> DockerError | None:
+        """The name, where the registry did not let us remove it."""
+        name = _name(reference)
+        if name not in self._left:
+            return None
+        return DockerError(
+            f"{name} stays in its registry, which lets nothing be removed; no deployment refers to it",
+            error_code=ErrorCodes.DOCKER_IMAGE_LEFT_BEHIND,
+            context=ErrorContext(operation="roll back", image=name, registry=reference["registry"]),
+        )
 
     def same(self, one: State, other: State) -> bool:
         """Whether both are one manifest; where a digest is not known yet, whether both are one image. An

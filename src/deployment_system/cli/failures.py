@@ -4,6 +4,7 @@ import click
 
 from deployment_system.cli.invocation import Invocation
 from deployment_system.cli.output import write_errors
+from deployment_system.cli.recording import record_errors
 from deployment_system.error_handling import (
     DeploymentError,
     DeploymentSystemError,
@@ -84,5 +85,6 @@ def _interrupted(by: str) -> DeploymentError:
 def _report(
     invocation: Invocation, errors: list[DeploymentSystemError], status: str, exit_status: int
 ) -> int:
+    record_errors(invocation, errors)
     write_errors(invocation, errors, status)
     return exit_status

@@ -30,6 +30,14 @@ class Invocation:
     failed_word: str = "failed"
     """The status of a failure that changed nothing: for commands that change the server, what a deploy
     that was put back is called."""
+    command: str = ""
+    """The command's name with its groups, as far as it was understood."""
+    looks_only: bool = False
+    """Whether a command that changes things was asked to show only what it would do."""
+    active_environment: str | None = None
+    """The environment that is acted on, once the configuration was read."""
+    secrets: tuple[str | None, ...] = ()
+    """Values that must not be told: how the servers are logged in to."""
 
     @classmethod
     def guessed_from(cls, arguments: Sequence[str]) -> "Invocation":
@@ -96,6 +104,7 @@ def yes_option(command: Command) -> Command:
 
 def take_common(invocation: Invocation, values: dict[str, Any], formats: Sequence[str] = FORMATS) -> None:
     """Moves the common options out of a command's values into the invocation."""
+    invocation.command = click.get_current_context().command_path.partition(" ")[2]
     for name in ("environment", "config_file", "format", "verbose", "quiet", "yes"):
         value = values.pop(name, None)
         if value is not None:

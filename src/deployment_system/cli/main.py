@@ -51,6 +51,7 @@ def run(arguments: Sequence[str]) -> int:
 
     invocation = Invocation.guessed_from(arguments)
     try:
+        _set_up_log()
         status = application.main(
             args=list(arguments), prog_name="deployment-cli", obj=invocation, standalone_mode=False
         )
@@ -67,6 +68,18 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the outermost boundary: nothing leaves as a traceback
         return report_any(invocation, error)
     return status if isinstance(status, int) else 0
+
+
+def _set_up_log() -> None:
+    """DEPLOYMENT_LOG_FILE, DEPLOYMENT_LOG_LEVEL and DEPLOYMENT_LOG_FORMAT; nothing is logged without one of
+    the first two."""
+    file, level = os.environ.get("DEPLOYMENT_LOG_FILE"), os.environ.get("DEPLOYMENT_LOG_LEVEL")
+    if file or level:
+        from deployment_system.error_handling import configure_logging
+
+        usual = "json" if file and file.endswith((".json", ".jsonl")) else "text"
+        format_name = os.environ.get("DEPLOYMENT_LOG_FORMAT") or usual
+        configure_logging(level or "info", file=file or None, format=format_name)
 
 
 def _end_by_signal(number: int, frame: FrameType | None) -> NoReturn:

@@ -27,13 +27,24 @@ def open_here(
 ) -> Project:
     """The project of the current folder; `environment`: another one than the command names. Raises
     `ProblemsFound`."""
-    return open_project(
+    project = open_project(
         Path.cwd(),
         config_file=invocation.config_file,
         environment=environment or invocation.environment,
         environ=os.environ,
         for_recovery=for_recovery,
     )
+    invocation.active_environment = invocation.active_environment or project.environment_name
+    invocation.secrets = (*invocation.secrets, project.server.api_key, project.server.auth_string)
+    return project
+
+
+def project_or_none(invocation: Invocation) -> Project | None:
+    """The project of the current folder; None where its configuration is what is wrong."""
+    try:
+        return open_here(invocation)
+    except ProblemsFound:
+        return None
 
 
 def say_target(invocation: Invocation, project: Project) -> None:
@@ -73,7 +84,7 @@ def question(invocation: Invocation, project: Project, progress: ShownProgress) 
     something is to be deleted."""
 
     def confirm(plan: Plan) -> bool:
-        if not project.environment.protected and not plan.summary["delete"]:
+        if not (project.environment.protected or plan.summary["delete"] or plan.removed_images):
             return True
         if invocation.yes:
             return True

@@ -12,6 +12,7 @@ import click
 from deployment_system.cli.invocation import FINDINGS_FORMATS, Invocation
 from deployment_system.error_handling import DeploymentSystemError, group_errors
 from deployment_system.error_handling.error_format import format_user_error
+from deployment_system.error_handling.known_secrets import KnownSecrets
 
 
 def write_json(document: Mapping[str, Any]) -> None:
@@ -33,7 +34,7 @@ def write_note(invocation: Invocation, text: str) -> None:
 def write_result(invocation: Invocation, document: Mapping[str, Any], text: str) -> None:
     """The result, in the format that was asked for."""
     if invocation.json:
-        write_json(_without_tracebacks(document, keep=invocation.verbose))
+        write_json(_known(invocation).hide_in(_without_tracebacks(document, keep=invocation.verbose)))
     else:
         write_text(invocation, text)
 
@@ -43,7 +44,7 @@ def write_errors(invocation: Invocation, errors: Sequence[DeploymentSystemError]
     words on standard error."""
     if invocation.json:
         shown = {"status": status, "errors": [error.to_dict() for error in errors]}
-        write_json(_without_tracebacks(shown, keep=invocation.verbose))
+        write_json(_known(invocation).hide_in(_without_tracebacks(shown, keep=invocation.verbose)))
         return
     if invocation.format in FINDINGS_FORMATS:
         from deployment_system.cli.findings import folder_in_checkout, write_findings
@@ -88,10 +89,20 @@ def error_text(
 ) -> str:
     """One error for a person, with its traceback where -v asks for it. `word`: what it is called here,
     `error` or `warning`. `others`: those of the same reason."""
-    text = format_user_error(error, details=invocation.verbose, others=others)
+    # Imported by who has an error to tell: it needs what the history needs.
+    from deployment_system.error_handling.error_report import without_known
+
+    known = _known(invocation)
+    told, also = without_known(error, known), [without_known(other, known) for other in others]
+    text = format_user_error(told, details=invocation.verbose, others=also)
     colour = "red" if word == "error" else "yellow"
     head, _, rest = text.replace("error[", f"{word}[", 1).partition("\n")
     return click.style(head, fg=colour, bold=True) + (f"\n{rest}" if rest else "")
+
+
+def _known(invocation: Invocation) -> KnownSecrets:
+    """The values of the environment and of the configuration that no output may tell."""
+    return KnownSecrets.of_environ(os.environ, invocation.secrets)
 
 
 def _no_colour() -> bool:

@@ -24,6 +24,7 @@ project: my-flows # owner of what is deployed; only deployments of this project 
 default_environment: development # active without --env and DEPLOYMENT_ENV
 
 state_url: null # null: .deployment-system/ beside this file; or sqlite:///PATH or postgresql://USER@HOST/DATABASE
+error_retention_days: 90 # how long `deployment-cli error` remembers
 
 scan:
   # paths: [flows] # default: flows/ if there is one, else the whole repository

@@ -265,6 +265,8 @@ class Configuration(Settings):
     state_url: StateUrl | None = None
     """Where the state lives: sqlite:///PATH or postgresql://…
     Default: .deployment-system/ beside this file."""
+    error_retention_days: Annotated[Whole, Field(ge=1, le=36_500)] = 90
+    """Days for which the errors of commands are remembered."""
     deployment_name: NameTemplate = DEFAULT_DEPLOYMENT_NAME
     """Template of the deployments' names, made of {flow}, {type} and {environment}."""
     scan: Scan = Scan()

@@ -9,6 +9,7 @@ from deployment_system.deploy.project import Project
 from deployment_system.deploy.result import DeployResult, Status
 from deployment_system.deploy.transactions import (
     forgotten_failure,
+    left_behind,
     remember_failure,
     scope_of,
     still_open,
@@ -80,6 +81,7 @@ def run_transaction(
         applier.urls() if status is Status.DEPLOYED else {},
         applier.server.requests_sent,
         interrupted_with,
+        () if status is Status.DEPLOYED else tuple(left_behind(manager.rollback_plans[plan_id])),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from deployment_system.deploy.assess import Assessment, Options, assess
 from deployment_system.deploy.image_doors import ImageDoors
-from deployment_system.deploy.image_making import ImageMaker
+from deployment_system.deploy.image_making import BUILDS_SIDE_BY_SIDE, ImageMaker
 from deployment_system.deploy.image_plan import ImageChange, plan_images
 from deployment_system.deploy.images import DesiredImage, together
 from deployment_system.deploy.plan import Action, SkippedFlow
@@ -19,6 +19,7 @@ from deployment_system.deploy.project import Project
 from deployment_system.deploy.transactions import (
     EXIT_ROLLBACK_INCOMPLETE,
     OnWait,
+    left_behind,
     only_deployer,
     scope_of,
     settle,
@@ -32,6 +33,8 @@ from deployment_system.error_handling import (
     RollbackManager,
     ValidationError,
 )
+
+EXIT_FAILED = 1
 
 
 class BuildStatus(StrEnum):
@@ -50,6 +53,8 @@ class BuildOptions:
     dry_run: bool = False
     preflight: bool = False
     """Import each flow in its image."""
+    concurrency: int = BUILDS_SIDE_BY_SIDE
+    """The most builds side by side."""
     wait_seconds: float = 0.0
     on_wait: OnWait | None = None
     on_line: Callable[[str], object] | None = None
@@ -107,13 +112,15 @@ def build(
     with ImageDoors(project) as doors:
         changes = plan_images(together(images), doors)
 
+    left: list[DeploymentSystemError] = []
+
     def report(status: BuildStatus, plan_id: str | None = None) -> BuildReport:
         return BuildReport(
             project.environment_name,
             status,
             tuple(changes),
             assessment.skipped,
-            assessment.warnings,
+            (*assessment.warnings, *left),
             time.monotonic() - began,
             plan_id,
         )
@@ -128,8 +135,8 @@ def build(
         only_deployer(scope_of(project), manager, wait_seconds=options.wait_seconds, on_wait=options.on_wait),
         ImageDoors(project) as doors,
     ):
-        settle(project, manager)
-        maker = ImageMaker(project, doors, manager, progress, options.on_line)
+        left = settle(project, manager)
+        maker = ImageMaker(project, doors, manager, progress, options.on_line, options.concurrency)
         plan_id = _made(project, manager, lambda: _make(maker, changes), len(changes))
         if options.preflight:
             maker.check(wanted)
@@ -151,6 +158,10 @@ def _made(project: Project, manager: RollbackManager, make: Callable[[], None], 
         if plan is not None and plan.status is not OperationStatus.ROLLED_BACK:
             problems = [error, still_open(plan)]
             raise ProblemsFound(problems, EXIT_ROLLBACK_INCOMPLETE, "rollback_incomplete") from error
+        if plan_id is not None:
+            error.with_context(plan_id=plan_id)
+        if plan is not None and (kept := left_behind(plan)):
+            raise ProblemsFound([error, *kept], EXIT_FAILED, "rolled_back") from error
         raise
     return plan_id
 

@@ -1,7 +1,7 @@
 """`deploy` and `clean`: plan, ask, apply, and say what came of it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,6 +11,7 @@ from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.deploy.all_or_nothing import run_transaction
 from deployment_system.deploy.apply import Applier, Ledger
 from deployment_system.deploy.assess import Options
+from deployment_system.deploy.deployments import ActualDeployment
 from deployment_system.deploy.image_doors import ImageDoors
 from deployment_system.deploy.memory import note_of
 from deployment_system.deploy.pace import DEFAULT_CEILING
@@ -63,7 +64,7 @@ class DeployOptions:
     dry_run: bool = False
     force: bool = False
     ceiling: int = DEFAULT_CEILING
-    """The most writes side by side."""
+    """The most writes side by side, and the most builds."""
     wait_seconds: float = 0.0
     """How long to wait for another deployer."""
     on_wait: OnWait | None = None
@@ -172,7 +173,7 @@ def _prepare(
         from deployment_system.deploy.image_making import ImageMaker
 
         with ImageDoors(project) as doors:
-            maker = ImageMaker(project, doors, manager, progress, options.on_build_line)
+            maker = ImageMaker(project, doors, manager, progress, options.on_build_line, options.ceiling)
             maker.make(plan.images)
             if options.preflight:
                 maker.check(planned.desired)
@@ -195,20 +196,21 @@ def clean(
     options = options or DeployOptions()
     began = time.monotonic()
     with project.connect() as server, _transactions(project, options, progress) as (manager, left):
-        plan = _plan_cleaning(project, server, selection, force=options.force, progress=progress)
+        planning = partial(_plan_cleaning, project, server, selection, options, progress)
+        plan = planning()
         plan = replace(plan, warnings=(*plan.warnings, *left))
         if manager is None:
             return DeployResult(Status.PLANNED, plan, Ledger(), seconds=time.monotonic() - began)
-        if not plan.effective and not options.images:
+        if not plan.does_something:
             return DeployResult(Status.UNCHANGED, plan, Ledger(), seconds=time.monotonic() - began)
         planned_at = time.monotonic()
         began += _confirmed(project, plan, confirm)
         if time.monotonic() - planned_at > FRESH_SECONDS:
-            anew = _plan_cleaning(project, server, selection, force=options.force, progress=progress)
+            anew = planning()
             check_same(plan, anew)
             plan = replace(plan, changes=anew.changes)
         applier = _applier(project, server, options, manager, progress)
-        finish = partial(_remove_images, project, manager, progress) if options.images else None
+        finish = partial(_remove_images, project, manager, plan, progress) if plan.removed_images else None
         return run_transaction(project, applier, manager, plan, began, finish=finish)
 
 
@@ -226,44 +228,65 @@ def _applier(
     )
 
 
-def _remove_images(project: Project, manager: RollbackManager, progress: Progress) -> None:
-    """After the deployments: nothing starts from them any more."""
+def _removable_names(project: Project, staying: Iterable[ActualDeployment]) -> tuple[str, ...]:
+    """The names that images of this project have in the environment, but for images that deployments need
+    which stay."""
+    from deployment_system.deploy.image_making import removable_images
+
+    needed = {(item.fields.get("job_variables") or {}).get("image") for item in staying}
+    with ImageDoors(project) as doors:
+        images = removable_images(project, doors)
+    removable = [image for image in images if not needed & {*image.tags, *image.digests}]
+    return tuple(sorted(tag for image in removable for tag in image.tags))
+
+
+def _remove_images(project: Project, manager: RollbackManager, plan: Plan, progress: Progress) -> None:
+    """After the deployments: nothing starts from them any more. Only the names that were agreed to."""
     from deployment_system.deploy.image_making import ImageMaker, removable_images
 
     with ImageDoors(project) as doors:
-        ImageMaker(project, doors, manager, progress).remove(removable_images(project, doors))
+        there = removable_images(project, doors)
+        agreed = [replace(image, tags=tuple(set(image.tags) & set(plan.removed_images))) for image in there]
+        ImageMaker(project, doors, manager, progress).remove([image for image in agreed if image.tags])
 
 
 def _plan_cleaning(
-    project: Project, server: PrefectServer, selection: Selection, *, force: bool, progress: Progress
+    project: Project,
+    server: PrefectServer,
+    selection: Selection,
+    options: DeployOptions,
+    progress: Progress,
 ) -> Plan:
-    observed = observe(server, [], project.owner, progress)
+    owned = owned_by(project.owner, observe(server, [], project.owner, progress))
     candidates = [
         item
-        for item in owned_by(project.owner, observed)
+        for item in owned
         if selection.takes(item.flow_name, item.name, item.file) and selection.types in ("all", item.type)
     ]
-    used = {} if force else in_use(server, candidates, project.environment_name)
+    used = {} if options.force else in_use(server, candidates, project.environment_name)
     changes = [
         Change(Action.UNCHANGED, item.name, item.flow_name, {}, actual=item)
         if item.id in used
         else plan_deletion(item)
         for item in candidates
     ]
+    going = {item.id for item in candidates} - set(used)
+    staying = [item for item in owned if item.id not in going]
     return Plan(
         project.environment_name,
         server.url,
         tuple(changes),
         warnings=(*project.warnings, *used.values()),
+        removed_images=_removable_names(project, staying) if options.images else (),
     )
 
 
 @contextmanager
 def _transactions(
     project: Project, options: DeployOptions, progress: Progress
-) -> Iterator[tuple[RollbackManager | None, Sequence[DeploymentError]]]:
+) -> Iterator[tuple[RollbackManager | None, Sequence[DeploymentSystemError]]]:
     """The rollback manager, as the only deployer, once what was left unfinished is settled, and what of
-    that was left alone; None where nothing is to be changed."""
+    that stays; None where nothing is to be changed."""
     if options.dry_run:
         yield None, ()
         return

@@ -208,7 +208,7 @@ def _pool(
     online = [item for item in server.workers(name) if item.get("status") == "ONLINE"]
     if pool.get("is_paused"):
         remedy = [f"`prefect work-pool resume {name}`"]
-        return _failed("work pool", _not_ready(name, "is paused", remedy, context))
+        return _failed("work pool", _not_ready(name, "is paused", remedy, context.extended(paused=True)))
     if not online:
         remedy = [f"`prefect worker start --pool {name}`"]
         return _failed("work pool", _not_ready(name, "has no worker that is online", remedy, context))

@@ -20,8 +20,8 @@ from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
 from deployment_system.error_handling import DockerError, ErrorCodes, ErrorContext, RollbackManager
 
-BUILDS_SIDE_BY_SIDE = 2
-"""A build mostly waits for a package index; more of them than cores only wait for each other."""
+BUILDS_SIDE_BY_SIDE = 4
+"""A build mostly waits for a package index, so that more of them than cores still pay."""
 
 OnLine = Callable[[str], object]
 

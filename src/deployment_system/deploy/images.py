@@ -106,15 +106,29 @@ class ImageDeclarations:
         folder = self._project.root / (wanted.context or ".")
         key = (folder, dockerfile.name, dockerfile.text)
         if key not in self._contexts:
-            self._contexts[key] = read_build_context(folder, dockerfile)
+            self._contexts[key] = self._looked_at(folder, dockerfile) or read_build_context(
+                folder, dockerfile
+            )
         return self._contexts[key]
+
+    def _looked_at(self, folder: Path, dockerfile: Dockerfile) -> BuildContext | None:
+        """The folder as it was found for another Dockerfile: many of them, and a walk through a large folder
+        for each, would take longer than all else here."""
+        same_folder = (known for known in self._contexts.values() if known.folder == folder.absolute())
+        return next(filter(None, (known.for_dockerfile(dockerfile) for known in same_folder)), None)
 
     def _content(self, context: BuildContext, wanted: ImageSettings) -> ImageContent:
         options = BuildOptions(wanted.build_args, wanted.target, wanted.platform)
         key = (context.folder, context.dockerfile.name, context.dockerfile.text, repr(options))
         if key not in self._contents:
             self._project.state.make()
-            content = hash_content(context, options, cache_folder=self._project.state.image_cache)
+            read = (content for content in self._contents.values() if content.context.files is context.files)
+            content = hash_content(
+                context,
+                options,
+                cache_folder=self._project.state.image_cache,
+                read_before=next(read, None),
+            )
             self.warnings.extend(content.warnings)
             self._contents[key] = content
         return self._contents[key]

@@ -103,6 +103,8 @@ class Plan:
     """Flows that were found and that no configuration asks to deploy."""
     images: "tuple[ImageChange, ...]" = ()
     """What the deployments start from: made before them."""
+    removed_images: tuple[str, ...] = ()
+    """Of `clean`: the names that images lose, and with the last of them the image goes."""
 
     @property
     def all_changes(self) -> "tuple[ImageChange | Change, ...]":
@@ -133,7 +135,7 @@ class Plan:
     @property
     def does_something(self) -> bool:
         """Whether there is anything to do. Only a step itself knows whether it does something."""
-        return bool(self.effective or self.effective_images or self.steps)
+        return bool(self.effective or self.effective_images or self.steps or self.removed_images)
 
     def to_dict(self) -> dict[str, Any]:
         """As the JSON output of `plan` shows it."""
@@ -146,6 +148,7 @@ class Plan:
             "skipped": [skipped.to_dict() for skipped in self.skipped],
             "warnings": [warning.to_dict() for warning in self.warnings],
             "not_deployed": list(self.not_deployed),
+            "removed_images": list(self.removed_images),
         }
 
 

@@ -180,7 +180,7 @@ def in_use(
             if deployment_id in text:
                 found.append(f"automation {automation['name']!r} refers to it")
     runs: dict[str, int] = {}
-    for run in server.runs_in_flight(list(reasons)):
+    for run in server.runs.in_flight(list(reasons)):
         runs[run["deployment_id"]] = runs.get(run["deployment_id"], 0) + 1
     for deployment_id, count in runs.items():
         reasons[deployment_id].append(f"{count} run(s) in flight")

@@ -18,6 +18,8 @@ class Status(StrEnum):
 
     DEPLOYED = "deployed"
     UNCHANGED = "unchanged"
+    RECOVERED = "recovered"
+    """It failed, what was wrong was mended, and then everything went well."""
     PLANNED = "planned"
     ROLLED_BACK = "rolled_back"
     """Failed, and everything that had been changed was put back."""
@@ -30,6 +32,7 @@ class Status(StrEnum):
 EXIT_STATUS = {
     Status.DEPLOYED: 0,
     Status.UNCHANGED: 0,
+    Status.RECOVERED: 0,
     Status.PLANNED: 0,
     Status.ROLLED_BACK: 1,
     Status.INVALID: EXIT_INVALID,
@@ -39,6 +42,7 @@ EXIT_STATUS = {
 
 _OF_IMAGES = {
     Status.DEPLOYED: Outcome.DONE,
+    Status.RECOVERED: Outcome.DONE,
     Status.ROLLED_BACK: Outcome.ROLLED_BACK,
     Status.INTERRUPTED: Outcome.ROLLED_BACK,
     Status.ROLLBACK_INCOMPLETE: Outcome.UNKNOWN,
@@ -61,6 +65,8 @@ class DeployResult:
     requests_sent: int = 0
     interrupted_with: int | None = None
     """The exit status that the interruption asks for."""
+    left_behind: tuple[DeploymentSystemError, ...] = ()
+    """Of what was put back: an error of low severity for each pushed name that a registry keeps."""
 
     @property
     def exit_status(self) -> int:
@@ -97,5 +103,6 @@ class DeployResult:
             "status": self.status.value,
             "changes": changes,
             "errors": [error.to_dict() for error in self.errors],
+            "left_behind": [error.context.extra["image"] for error in self.left_behind],
             "seconds": round(self.seconds, 3),
         }

@@ -1,9 +1,10 @@
 """What is deployed: its drift from the source, its schedules, its health, and where to see it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.deploy.assess import Assessment, Options, assess
 from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment
 from deployment_system.deploy.links import ui_url
@@ -12,6 +13,7 @@ from deployment_system.deploy.plan import Action, plan_deployment
 from deployment_system.deploy.planning import Observed, observe, owned_by
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
+from deployment_system.deploy.runs import RunHealth, read_run_health
 from deployment_system.deploy.schedules import comparable
 from deployment_system.error_handling import DeploymentSystemError, DockerError
 
@@ -37,6 +39,8 @@ class DeploymentStatus:
     ready: bool
     """A worker polls its queue (the server's own judgement)."""
     url: str | None
+    runs: RunHealth = field(default_factory=RunHealth)
+    """Runs in trouble in the last day."""
 
     def to_dict(self) -> dict[str, Any]:
         """As the JSON output of `status` shows it."""
@@ -52,6 +56,7 @@ class DeploymentStatus:
             "work_pool": self.work_pool,
             "ready": self.ready,
             "url": self.url,
+            "runs": self.runs.to_dict(),
         }
 
 
@@ -68,8 +73,8 @@ class StatusReport:
 
     @property
     def healthy(self) -> bool:
-        """Everything is as declared, and somebody would run it."""
-        return all(item.in_sync and item.ready for item in self.deployments)
+        """Everything is as declared, somebody would run it, and the last run did not crash."""
+        return all(item.in_sync and item.ready and not item.runs.broken for item in self.deployments)
 
     def to_dict(self) -> dict[str, Any]:
         """As the JSON output of `status` shows it."""
@@ -91,6 +96,7 @@ def read_status(
     with project.connect() as server:
         names = sorted({item.flow_name for item in assessment.desired})
         observed = observe(server, names, project.owner, progress)
+        runs = _run_health(server, project, assessment, observed)
     memory = read_memory(project)
     desired, remarks, trouble = _with_images(project, assessment.desired, observed)
     rows = []
@@ -112,10 +118,23 @@ def read_status(
     return StatusReport(
         project.environment_name,
         project.server.url,
-        tuple(sorted(rows, key=lambda row: (row.flow, row.name))),
+        tuple(
+            replace(row, runs=runs.get((row.flow, row.name), RunHealth()))
+            for row in sorted(rows, key=lambda row: (row.flow, row.name))
+        ),
         assessment.errors,
         (*assessment.warnings, *trouble),
     )
+
+
+def _run_health(
+    server: PrefectServer, project: Project, assessment: Assessment, observed: Observed
+) -> dict[tuple[str, str], RunHealth]:
+    """How the runs went of what is declared and deployed, and of what is ours and no longer declared."""
+    declared = [observed.deployments.get(item.key) for item in assessment.desired]
+    shown = {item.id: item for item in (*declared, *owned_by(project.owner, observed)) if item is not None}
+    found = read_run_health(server, {each: item.type for each, item in shown.items()})
+    return {shown[each].key: health for each, health in found.items()}
 
 
 def _with_images(

@@ -18,6 +18,7 @@ from deployment_system.deploy.plan import Change
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
+from deployment_system.deploy.recovery.command_action import UNDO_COMMAND, undo_command
 from deployment_system.error_handling import (
     DeploymentError,
     DeploymentSystemError,
@@ -74,7 +75,9 @@ def transactions(project: Project, progress: Progress = no_progress) -> Iterator
         doors = stack.enter_context(ImageDoors(project))
         manager = RollbackManager(
             store=store,
-            handlers=UndoHandlers({**undo_handlers(connect), **doors.undo_handlers()}),
+            handlers=UndoHandlers(
+                {**undo_handlers(connect), **doors.undo_handlers(), UNDO_COMMAND: undo_command()}
+            ),
             run_side_by_side=side_by_side,
             again=patience,
             on_undone=lambda done, total, what: progress("roll back", done, total, what),
@@ -107,21 +110,32 @@ def lock_name(scope: str) -> str:
     return f"deploy {scope}"
 
 
-def settle(project: Project, manager: RollbackManager) -> list[DeploymentError]:
+def settle(project: Project, manager: RollbackManager) -> list[DeploymentSystemError]:
     """Rolls back what an earlier process left unfinished in this environment, the newest first, and forgets
-    what is too old to be taken back. What was left alone because somebody else has changed it since.
+    what is too old to be taken back. What was left alone because somebody else has changed it since, and what
+    a registry did not let go.
 
     Raises `ProblemsFound` with exit status 4 where something could not be put back for now, and LOCK_HELD
     where somebody else is at work on it."""
-    conflicts = []
+    left: list[DeploymentSystemError] = []
     manager.cleanup_old_plans()
     for plan in [plan for plan in manager.unfinished() if plan.scope == scope_of(project)]:
-        if manager.execute_rollback(plan.plan_id):
+        complete = manager.execute_rollback(plan.plan_id)
+        left += left_behind(plan)
+        if complete:
             continue
         if plan.status is not OperationStatus.CONFLICT:
             raise ProblemsFound([still_open(plan)], EXIT_ROLLBACK_INCOMPLETE, "rollback_incomplete")
-        conflicts.append(still_open(plan))
-    return conflicts
+        left.append(still_open(plan))
+    return left
+
+
+def left_behind(plan: RollbackPlan) -> list[DeploymentSystemError]:
+    """One error of low severity for each pushed name that a registry did not let us remove when the plan was
+    rolled back."""
+    kept = ErrorCodes.DOCKER_IMAGE_LEFT_BEHIND
+    records = (operation.error for operation in plan.operations if operation.error)
+    return [DeploymentSystemError.from_dict(record) for record in records if record["error_code"] == kept]
 
 
 def still_open(plan: RollbackPlan) -> DeploymentError:

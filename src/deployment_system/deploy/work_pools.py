@@ -35,7 +35,7 @@ def missing_pool(name: str, known: Iterable[str], needed_type: str, context: Err
     return PrefectAPIError(
         f"there is no work pool {name!r} on the server{default}{hint}",
         error_code=ErrorCodes.WORK_POOL_NOT_FOUND,
-        context=context.extended(work_pool=name, known_work_pools=others),
+        context=context.extended(work_pool=name, work_pool_type=needed_type, known_work_pools=others),
         remediation=remedies[::-1] if meant else remedies,
     )
 

@@ -19,7 +19,7 @@ from deployment_system.error_handling.error_codes import (
     Remedy,
 )
 from deployment_system.error_handling.error_format import explain_code, explain_text, format_user_error
-from deployment_system.error_handling.error_groups import ErrorGroup, group_errors
+from deployment_system.error_handling.error_groups import SameReason, group_errors
 from deployment_system.error_handling.error_types import (
     ConfigurationError,
     DeploymentError,
@@ -43,8 +43,16 @@ from deployment_system.error_handling.retry_handler import NOT_THERE, LookUpFirs
 from deployment_system.error_handling.retry_policy import RetryPolicies, RetryPolicy, RetryStrategy
 
 if TYPE_CHECKING:
+    from deployment_system.error_handling.error_analysis import ErrorGroup, ErrorSummary
+    from deployment_system.error_handling.error_logging import configure_logging
+    from deployment_system.error_handling.error_report import ErrorReport, Kept
+    from deployment_system.error_handling.error_reporter import ErrorReporter
+    from deployment_system.error_handling.known_secrets import KnownSecrets
+    from deployment_system.error_handling.recovery_manager import RecoveryManager
+    from deployment_system.error_handling.recovery_plans import RecoveryStrategy
     from deployment_system.error_handling.rollback_manager import Intent, RollbackManager
     from deployment_system.error_handling.rollback_plans import OperationStatus, OperationType, RollbackPlan
+    from deployment_system.error_handling.store import ErrorFilter
     from deployment_system.error_handling.undo import (
         GroupUndoHandler,
         UndoFunction,
@@ -53,18 +61,28 @@ if TYPE_CHECKING:
     )
     from deployment_system.error_handling.undo_files import FileHandler, file_reference, file_state
 
-# Imported when first asked for: most commands may raise errors, few begin a transaction.
+# Imported when first asked for: most commands may raise errors, few keep one or begin a transaction.
 _LATER = {
+    "ErrorFilter": "store",
+    "ErrorGroup": "error_analysis",
+    "ErrorReport": "error_report",
+    "ErrorReporter": "error_reporter",
+    "ErrorSummary": "error_analysis",
     "FileHandler": "undo_files",
     "GroupUndoHandler": "undo",
     "Intent": "rollback_manager",
+    "Kept": "error_report",
+    "KnownSecrets": "known_secrets",
     "OperationStatus": "rollback_plans",
     "OperationType": "rollback_plans",
+    "RecoveryManager": "recovery_manager",
+    "RecoveryStrategy": "recovery_plans",
     "RollbackManager": "rollback_manager",
     "RollbackPlan": "rollback_plans",
     "UndoFunction": "undo",
     "UndoHandler": "undo",
     "UndoHandlers": "undo",
+    "configure_logging": "error_logging",
     "file_reference": "undo_files",
     "file_state": "undo_files",
 }
@@ -92,19 +110,27 @@ __all__ = [
     "ErrorCategory",
     "ErrorCodes",
     "ErrorContext",
+    "ErrorFilter",
     "ErrorGroup",
+    "ErrorReport",
+    "ErrorReporter",
     "ErrorSeverity",
+    "ErrorSummary",
     "FailedAttempt",
     "FileHandler",
     "FlowDiscoveryError",
     "GroupUndoHandler",
     "Intent",
+    "Kept",
+    "KnownSecrets",
     "LookUpFirst",
     "OpenCircuit",
     "OperationStatus",
     "OperationType",
     "PrefectAPIError",
     "RecoveryError",
+    "RecoveryManager",
+    "RecoveryStrategy",
     "Remedy",
     "RetryBudget",
     "RetryBudgetPolicy",
@@ -114,11 +140,13 @@ __all__ = [
     "RetryStrategy",
     "RollbackManager",
     "RollbackPlan",
+    "SameReason",
     "UndoFunction",
     "UndoHandler",
     "UndoHandlers",
     "ValidationError",
     "attempts_of",
+    "configure_logging",
     "explain_code",
     "explain_text",
     "file_reference",

@@ -169,10 +169,20 @@ DOCKER_ENTRIES: tuple[CodeEntry, ...] = (
                     "Start Docker again if it has ended, and look at its log: memory and disk are "
                     "common causes."
                 ),
+                Confidence.PROBABLE,
+            ),
+            Remedy(
+                (
+                    "Then run the same command again: it takes back what is left of this one, and the "
+                    "build goes on from the layers that are done."
+                ),
                 Confidence.ADVICE,
             ),
         ),
-        example="the Docker engine at unix:///var/run/docker.sock went away in the middle of the build",
+        example=(
+            "the Docker engine at unix:///var/run/docker.sock went away during the build of shop:1, at "
+            "step 3 of 4: RUN pip install -r requirements.txt"
+        ),
     ),
     CodeEntry(
         ErrorCodes.DOCKER_BUILD_TIMEOUT,

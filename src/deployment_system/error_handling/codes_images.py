@@ -177,6 +177,32 @@ IMAGE_ENTRIES: tuple[CodeEntry, ...] = (
         example="the image 'load:1' is used by a container",
     ),
     CodeEntry(
+        ErrorCodes.DOCKER_IMAGE_LEFT_BEHIND,
+        title="A registry keeps an image that was taken back",
+        category=ErrorCategory.DOCKER,
+        severity=ErrorSeverity.LOW,
+        retryable=False,
+        explanation=(
+            "The image had been pushed, and then everything was put back. The registry lets nothing be "
+            "removed, so the name stays in it. It does no harm: no deployment refers to it, and the same "
+            "content will find it there."
+        ),
+        remedies=(
+            Remedy(
+                "Nothing has to be done.",
+                Confidence.ADVICE,
+            ),
+            Remedy(
+                "To be rid of it, remove it where the registry is administered.",
+                Confidence.ADVICE,
+            ),
+        ),
+        example=(
+            "registry.example.com/team/shop:development stays in its registry, which lets nothing be "
+            "removed; no deployment refers to it"
+        ),
+    ),
+    CodeEntry(
         ErrorCodes.DOCKER_REGISTRY_UNAVAILABLE,
         title="The image registry cannot be reached",
         category=ErrorCategory.DOCKER,

@@ -122,6 +122,24 @@ SYSTEM_ENTRIES: tuple[CodeEntry, ...] = (
         example="there is no error code 'FLOW_SINTAX': did you mean FLOW_SYNTAX_ERROR?",
     ),
     CodeEntry(
+        ErrorCodes.ERROR_NOT_FOUND,
+        title="The history holds no such error",
+        category=ErrorCategory.USAGE,
+        severity=ErrorSeverity.LOW,
+        retryable=False,
+        explanation=(
+            "An error was asked for by an id that the history does not hold, or by the end of an id that more"
+            " than one error has. Errors are forgotten after 90 days."
+        ),
+        remedies=(
+            Remedy(
+                "`deployment-cli error list` shows the ids.",
+                Confidence.ADVICE,
+            ),
+        ),
+        example="there is no error 'error_20251002_110652_0f3a71b2c4d5' in the history",
+    ),
+    CodeEntry(
         ErrorCodes.RECOVERY_FAILED,
         title="A remedy did not help",
         category=ErrorCategory.RECOVERY,
@@ -135,6 +153,39 @@ SYSTEM_ENTRIES: tuple[CodeEntry, ...] = (
             ),
         ),
         example="the recovery of 'load' did not help",
+    ),
+    CodeEntry(
+        ErrorCodes.RECOVERY_ACTION_UNKNOWN,
+        title="A recovery plan names an action that there is not",
+        category=ErrorCategory.RECOVERY,
+        severity=ErrorSeverity.HIGH,
+        retryable=False,
+        explanation="A step of a recovery plan is an action by its name, and none has this one.",
+        remedies=(
+            Remedy(
+                "`deployment-cli recovery plans list` shows the actions; correct the name.",
+                Confidence.NEEDS_INPUT,
+            ),
+        ),
+        example="there is no recovery action 'create_workpool' here; there are: create_work_pool, run",
+    ),
+    CodeEntry(
+        ErrorCodes.RECOVERY_LIMIT_REACHED,
+        title="The same fault was mended often enough",
+        category=ErrorCategory.RECOVERY,
+        severity=ErrorSeverity.HIGH,
+        retryable=False,
+        explanation=(
+            "A remedy that has been tried several times for the same fault does not help for long; the "
+            "cause is elsewhere."
+        ),
+        remedies=(
+            Remedy(
+                "Look for the cause with `deployment-cli doctor`, and follow the guidance for the error.",
+                Confidence.ADVICE,
+            ),
+        ),
+        example="no other attempt to mend 'there is no work pool': it was tried 3 times in an hour",
     ),
     CodeEntry(
         ErrorCodes.UNEXPECTED_ERROR,

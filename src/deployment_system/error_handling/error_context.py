@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
-from deployment_system.error_handling.plain_values import json_value, plain_text
+from deployment_system.error_handling.plain_values import copied, json_value, plain_text
 
 _TEXT_FIELDS = ("flow_name", "deployment_name", "environment", "file_path", "operation")
 _FIELDS = (
@@ -74,9 +74,10 @@ class ErrorContext:
 
     def to_dict(self) -> dict[str, Any]:
         """Every known fact by its name, the extra ones beside the named."""
-        facts: dict[str, Any] = json_value(
-            {name: value for name, value in self._facts() if value is not None}
-        )
+        named = {name: value for name in _FIELDS if (value := getattr(self, name)) is not None}
+        facts: dict[str, Any] = json_value(named)
+        # JSON values without secrets already; copied, so that nobody changes an error through its record.
+        facts |= {name: copied(value) for name, value in self.extra.items() if value is not None}
         return facts
 
     @classmethod

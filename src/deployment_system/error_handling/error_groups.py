@@ -9,21 +9,21 @@ from deployment_system.error_handling.error_types import DeploymentSystemError
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorGroup:
+class SameReason:
     """One reason: the error that is shown, and those that say the same of other places."""
 
     first: DeploymentSystemError
     others: tuple[DeploymentSystemError, ...] = ()
 
 
-def group_errors(errors: Iterable[DeploymentSystemError]) -> list[ErrorGroup]:
+def group_errors(errors: Iterable[DeploymentSystemError]) -> list[SameReason]:
     """Groups in the order of their first errors. Errors have one reason where code and message are the
     same but for the names of what they are about; the same error of the same place counts once."""
     groups: dict[tuple[str, str], dict[tuple[object, ...], DeploymentSystemError]] = {}
     for error in errors:
         same = groups.setdefault((str(error.error_code), _reason(error)), {})
         same.setdefault(_place(error), error)
-    return [ErrorGroup(first, tuple(others)) for first, *others in map(dict.values, groups.values())]
+    return [SameReason(first, tuple(others)) for first, *others in map(dict.values, groups.values())]
 
 
 def _reason(error: DeploymentSystemError) -> str:

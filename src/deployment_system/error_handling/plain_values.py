@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import date, datetime, time
 from enum import Enum
-from typing import Any
+from typing import Any, TypeGuard
 
 from deployment_system.error_handling.hidden_secrets import HIDDEN, names_a_secret, without_secrets
 
@@ -41,6 +41,13 @@ def json_value(value: object) -> Any:
     """The nearest JSON value. Values of keys that name a secret are hidden; what contains itself, is
     too deep or too much is left out."""
     return _Conversion().convert(value, ())
+
+
+def copied(value: Any) -> Any:
+    """A copy of a JSON value."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _text(value: object) -> str:
@@ -97,22 +104,54 @@ class _Conversion:
 
     def _mapping(self, value: Mapping[Any, Any], inside: tuple[int, ...]) -> dict[str, Any]:
         converted = {}
+        is_named = _names_its_value(value)
         for key, item in value.items():
             if self._left <= 0:
                 break
             name = plain_text(key)
-            converted[name] = self._field(name, item, inside)
+            is_secret = names_a_secret(name) or (is_named and name.lower() == "value")
+            converted[name] = self._field(item, inside, is_secret=is_secret)
         return converted
 
     def _list(self, value: Iterable[Any], inside: tuple[int, ...]) -> list[Any]:
-        converted = []
+        converted: list[Any] = []
+        before: object = None
         for item in value:
-            converted.append(self.convert(item, inside))
+            if _is_pair(item):
+                converted.append([plain_text(item[0]), HIDDEN])
+            else:
+                converted.append(self._field(item, inside, is_secret=_asks_for_a_secret(before)))
+            before = item
             if self._left < 0:
                 break
         return converted
 
-    def _field(self, key: str, value: object, inside: tuple[int, ...]) -> Any:
-        if value is not None and not isinstance(value, bool) and names_a_secret(key):
+    def _field(self, value: object, inside: tuple[int, ...], *, is_secret: bool) -> Any:
+        if is_secret and value is not None and not isinstance(value, bool):
             return HIDDEN
         return self.convert(value, inside)
+
+
+def _names_its_value(value: Mapping[Any, Any]) -> bool:
+    """Whether it is like `{"name": "DB_PASSWORD", "value": …}`, as Kubernetes writes variables."""
+    return any(
+        isinstance(name := value.get(key), str) and names_a_secret(name)
+        for key in ("name", "key", "Name", "Key")
+    )
+
+
+def _is_pair(item: object) -> TypeGuard[Sequence[Any]]:
+    """Whether it is a name that tells a secret and its value, as headers are listed."""
+    if not isinstance(item, list | tuple) or len(item) != len(("name", "value")):
+        return False
+    return isinstance(item[0], str | bytes) and item[1] is not None and names_a_secret(valid_text(item[0]))
+
+
+def _asks_for_a_secret(argument: object) -> bool:
+    """Whether it is an argument of a command line after which a secret follows."""
+    return (
+        isinstance(argument, str)
+        and argument.startswith("-")
+        and "=" not in argument
+        and names_a_secret(argument)
+    )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from deployment_system.error_handling.error_codes import ErrorCodes
-from deployment_system.error_handling.error_types import ErrorContext, RecoveryError
+from deployment_system.error_handling.error_types import DeploymentSystemError, ErrorContext, RecoveryError
 from deployment_system.error_handling.store.records import State
 
 ENTRY_POINTS = "deployment_system.undo"
@@ -51,6 +51,10 @@ class UndoHandler(Protocol):
     def is_needed(self, found: State) -> bool:
         """Whether others need by now what a change made: then it stays, and nothing is wrong with that."""
         return False
+
+    def leftover(self, reference: Mapping[str, Any]) -> DeploymentSystemError | None:
+        """What the last restoring had to leave although it succeeded, for the report; mostly nothing."""
+        return None
 
     def made_by(self, found: State | None, before: State | None, after: State | None) -> bool:
         """Whether `found` is a state on the way from `before` to `after`, which a change that takes

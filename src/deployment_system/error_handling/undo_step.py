@@ -106,6 +106,7 @@ class UndoStep:
     def _restore(self) -> None:
         operation, handler, again = self.operation, self.handler(), self.again
         self._restoring = True
+        left: DeploymentSystemError | None = None
         if isinstance(handler, UndoFunction):
             if again(lambda: handler.function(operation.reference)) is False:
                 raise _failed(operation, "its undo function returned False")
@@ -118,7 +119,8 @@ class UndoStep:
             if not states_are_same(handler, now, operation.before):
                 self._found = now
                 raise _not_verified(operation)
-        self.mark = self._marked(OperationStatus.ROLLED_BACK)
+            left = handler.leftover(operation.reference)
+        self.mark = self._marked(OperationStatus.ROLLED_BACK, left)
 
     def _guarded(self, step: Callable[[], None]) -> None:
         try:

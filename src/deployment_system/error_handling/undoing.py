@@ -116,8 +116,14 @@ class Undoing:
             and not isinstance(self.handlers.find(operation.kind), UndoFunction | None)
         ]
         found = self._undo(again, starts)
-        # Where somebody changed what was as before already, that is no conflict with this plan.
-        return {at: mark for at, mark in found.items() if mark.status is not OperationStatus.CONFLICT}
+        # Where somebody changed what was as before already, that is no conflict with this plan; and what was
+        # said of an operation that is still as before stays true.
+        return {
+            at: mark
+            for at, mark in found.items()
+            if mark.status is OperationStatus.FAILED
+            or (mark.status is OperationStatus.ROLLED_BACK and marks[at].status is OperationStatus.SKIPPED)
+        }
 
     def _undo_group(self, steps: list[UndoStep]) -> None:
         self._look_at_many(steps)

@@ -135,7 +135,8 @@ class _Check:
         text = f"{_imports(used)}, which is neither declared nor installed{_chain(used)}"
         target = next(iter(self.declared.files), "requirements.txt")
         remedies = [f"Add {distribution!r} to {target}, and install it: `pip install {distribution}`."]
-        self.errors.append(_error(flow, used, text, remedies))
+        error = _error(flow, used, text, remedies)
+        self.errors.append(error.with_context(distribution=distribution, requirements_file=target))
 
     def _not_installed(self, flow: Flow, used: _Used, distribution: str) -> None:
         text = f"{_imports(used)}, which is declared but not installed here{_chain(used)}"
@@ -159,7 +160,7 @@ class _Check:
                 f"{used.file} imports {used.imported.module!r}, which is installed but not declared",
                 error_code=ErrorCodes.DEPENDENCY_NOT_DECLARED,
                 severity=ErrorSeverity.LOW,
-                context=_place(flow, used),
+                context=_place(flow, used).extended(distribution=distribution, requirements_file=target),
                 remediation=[f"Add {distribution!r} to {target}."],
             )
         )

@@ -40,7 +40,7 @@ def clean(
 ) -> int:
     """Remove the deployments that this project made in the environment."""
     take_common(invocation, values)
-    invocation.failed_word = "rolled_back"
+    invocation.failed_word, invocation.looks_only = "rolled_back", dry_run
     project = open_here(invocation)
     say_target(invocation, project)
     if not dry_run:

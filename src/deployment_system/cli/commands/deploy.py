@@ -1,5 +1,7 @@
 """`deploy`: makes the server as the repository declares."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from deployment_system.cli.opening import (
 from deployment_system.cli.options import selection_options
 from deployment_system.cli.output import say_errors, say_warnings, write_note, write_result
 from deployment_system.cli.progress import shown_progress
+from deployment_system.cli.recording import grave, record_errors
+from deployment_system.cli.recovering import recovering
 from deployment_system.cli.render.plans import result_text
 from deployment_system.deploy import deploying
 from deployment_system.deploy.assess import Options
@@ -22,6 +26,7 @@ from deployment_system.deploy.deploying import DeployOptions
 from deployment_system.deploy.pace import DEFAULT_CEILING
 from deployment_system.deploy.planning import Selection
 from deployment_system.deploy.result import DeployResult
+from deployment_system.error_handling.recovery_manager import Recovery
 
 
 @click.command()
@@ -31,7 +36,10 @@ from deployment_system.deploy.result import DeployResult
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--recover", type=click.Choice(["auto", "ask", "off"]), help="What to do about a failure.")
 @click.option(
-    "--concurrency", type=click.IntRange(1, 64), default=DEFAULT_CEILING, help="Most writes at once."
+    "--concurrency",
+    type=click.IntRange(1, 64),
+    default=DEFAULT_CEILING,
+    help="Most writes and builds at once.",
 )
 @click.option("--wait", type=click.FloatRange(0), metavar="SECONDS", help="How long to wait for the lock.")
 @click.option("--force", is_flag=True, help="Do also what would hurt others.")
@@ -60,35 +68,46 @@ def deploy(
 ) -> int:
     """Validate, plan, apply, verify and activate: make the server as the repository declares."""
     take_common(invocation, values)
-    invocation.failed_word = "rolled_back"
+    invocation.failed_word, invocation.looks_only = "rolled_back", dry_run
     selection = Selection(types, only, prune)
+    options = DeployOptions(
+        strict=strict,
+        dry_run=dry_run,
+        force=force,
+        ceiling=concurrency,
+        plan_file=plan_file,
+        wait_seconds=wait or 0.0,
+        on_wait=lambda lock: write_note(invocation, f"… waiting for {lock.owner}"),
+        assessment=Options(check_environment=check_environment, allow_import=not no_import),
+        preflight=preflight,
+    )
+
+    def attempt() -> DeployResult:
+        return _attempt(invocation, selection, options)
+
+    tried = recovering(invocation, "off" if dry_run else recover, attempt)
+    return show_result(invocation, tried.result, tried.recoveries)
+
+
+def _attempt(invocation: Invocation, selection: Selection, options: DeployOptions) -> DeployResult:
     project = open_here(invocation)
     say_target(invocation, project)
-    if recover not in (None, "off"):
-        write_note(invocation, "--recover comes into effect with a later version")
-    if not dry_run:
+    if not options.dry_run:
         check_protection(invocation, project)
     with shown_progress(invocation) as progress:
-        options = DeployOptions(
-            strict=strict,
-            dry_run=dry_run,
-            force=force,
-            ceiling=concurrency,
-            plan_file=plan_file,
-            wait_seconds=wait or 0.0,
-            on_wait=lambda lock: write_note(invocation, f"… waiting for {lock.owner}"),
-            assessment=Options(check_environment=check_environment, allow_import=not no_import),
-            preflight=preflight,
-            on_build_line=progress.line if invocation.verbose else None,
-        )
+        heard = replace(options, on_build_line=progress.line if invocation.verbose else None)
         confirm = question(invocation, project, progress)
-        result = deploying.deploy(project, selection, options, confirm=confirm, progress=progress)
-    return show_result(invocation, result)
+        return deploying.deploy(project, selection, heard, confirm=confirm, progress=progress)
 
 
-def show_result(invocation: Invocation, result: DeployResult) -> int:
+def show_result(invocation: Invocation, result: DeployResult, recoveries: Sequence[Recovery] = ()) -> int:
     """Writes what came of it and returns the exit status."""
-    write_result(invocation, result.to_dict(), result_text(result))
+    errors = (*(item.error for item in result.plan.skipped), *result.errors)
+    record_errors(invocation, (*errors, *grave(result.plan.warnings)), plan_id=result.plan_id)
+    document = result.to_dict()
+    if recoveries:
+        document["recoveries"] = [recovery.to_dict() for recovery in recoveries]
+    write_result(invocation, document, result_text(result))
     say_warnings(invocation, result.plan.warnings)
-    say_errors(invocation, (*(item.error for item in result.plan.skipped), *result.errors))
+    say_errors(invocation, errors)
     return result.exit_status

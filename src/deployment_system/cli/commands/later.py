@@ -8,12 +8,6 @@ _ANYTHING = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
 @click.command(context_settings=_ANYTHING)
-def error() -> int:
-    """Error history (comes with a later version)."""
-    raise not_available("error", "The error history comes")
-
-
-@click.command(context_settings=_ANYTHING)
 def serve() -> int:
     """Health, readiness and metrics over HTTP (comes with a later version)."""
     raise not_available("serve", "Health and metrics over HTTP come")

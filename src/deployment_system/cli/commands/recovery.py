@@ -1,13 +1,16 @@
-"""`recovery`: unfinished and past transactions, looked at and taken back."""
+"""`recovery`: transactions looked at and taken back, and the plans that mend errors."""
 
 from typing import Any
 
 import click
 
+from deployment_system.cli.commands.recovery_plans import recovery_plans
 from deployment_system.cli.invocation import Invocation, common_options, take_common, yes_option
 from deployment_system.cli.opening import check_protection, open_here, say_target
 from deployment_system.cli.output import say_errors, write_result
 from deployment_system.cli.progress import shown_progress
+from deployment_system.cli.recording import record_errors
+from deployment_system.cli.recovering import recover_error
 from deployment_system.cli.render.rollback_plans import (
     plan_details,
     plan_document,
@@ -22,7 +25,10 @@ from deployment_system.deploy.transactions import EXIT_ROLLBACK_INCOMPLETE, tran
 
 @click.group()
 def recovery() -> None:
-    """Unfinished and past transactions."""
+    """Unfinished and past transactions, and recovery plans."""
+
+
+recovery.add_command(recovery_plans)
 
 
 @recovery.command("list")
@@ -52,16 +58,30 @@ def details(invocation: Invocation, /, plan_id: str, **values: Any) -> int:
 
 @recovery.command()
 @click.option("--plan-id", metavar="ID", help="This transaction, also a committed one; else all unfinished.")
+@click.option("--error", "error_id", metavar="ID", help="Mend this error instead: `error list` has the ids.")
 @click.option("--auto-execute", is_flag=True, help="Do it without asking.")
 @click.option("--force", is_flag=True, help="Overwrite also what somebody else has changed since.")
 @yes_option
 @common_options
 @click.pass_obj
 def execute(
-    invocation: Invocation, /, plan_id: str | None, auto_execute: bool, force: bool, **values: Any
+    invocation: Invocation,
+    /,
+    plan_id: str | None,
+    error_id: str | None,
+    auto_execute: bool,
+    force: bool,
+    **values: Any,
 ) -> int:
-    """Roll back: bring everything that a transaction changed back to how it was before."""
+    """Roll back: bring everything that a transaction changed back to how it was before.
+
+    With --error, carry out the recovery plan of an error.
+    """
     take_common(invocation, values)
+    if error_id and plan_id:
+        raise click.UsageError("--error and --plan-id exclude each other.")
+    if error_id:
+        return recover_error(invocation, error_id, auto=auto_execute)
     project = open_here(invocation, for_recovery=True)
     say_target(invocation, project)
 
@@ -91,6 +111,7 @@ def execute(
             "plans": [plan_document(plan) for plan in done.plans],
             "errors": [error.to_dict() for error in done.errors],
         }
+        record_errors(invocation, done.errors)
         write_result(invocation, document, "\n".join(plan_details(plan) for plan in done.plans))
         say_errors(invocation, done.errors)
     return EXIT_ROLLBACK_INCOMPLETE if done.errors else 0

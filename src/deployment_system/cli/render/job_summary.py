@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from deployment_system.cli.render.findings import Findings
-from deployment_system.error_handling import DeploymentSystemError, ErrorGroup, group_errors
+from deployment_system.error_handling import DeploymentSystemError, SameReason, group_errors
 from deployment_system.error_handling.error_format import place_text
 
 LARGEST = 1_000_000
@@ -44,7 +44,7 @@ def _heading(findings: Findings, environment: str) -> str:
     return f"{'Not valid' if findings.errors else 'Valid'}{where}: {counts}"
 
 
-def _section(word: str, group: ErrorGroup) -> Iterator[str]:
+def _section(word: str, group: SameReason) -> Iterator[str]:
     error = group.first
     yield f"**{word} {error.error_code}**: {_plain(error.message)}\n"
     yield from _places((error, *group.others))

@@ -20,6 +20,7 @@ SIGNS = {
 }
 DOING = {Action.CREATE: "create", Action.UPDATE: "update", Action.DELETE: "delete"}
 DONE = {Action.CREATE: "created", Action.UPDATE: "updated", Action.DELETE: "deleted"}
+_OF_REMOVED_IMAGES = {Status.DEPLOYED: "deleted", Status.ROLLBACK_INCOMPLETE: "delete: unknown"}
 
 
 def plan_text(plan: Plan) -> str:
@@ -27,6 +28,7 @@ def plan_text(plan: Plan) -> str:
     lines = [_step_line(step) for step in plan.steps]
     lines += [line for image in plan.images for line in image_lines(image)]
     lines += [line for change in plan.effective for line in _change_lines(change)]
+    lines += [_removed_image(name) for name in plan.removed_images]
     if plan.not_deployed:
         lines.append(f"not deployed here: {', '.join(plan.not_deployed)}")
     lines.append(_summary(plan))
@@ -48,8 +50,16 @@ def result_text(result: DeployResult) -> str:
         lines.append(click.style(f"{sign} {change.name}", fg=colour) + f"  {word.replace('_', ' ')}{adopted}")
         if link and len(plan.effective) <= 10:
             lines.append(f"    {link}")
+    became = _OF_REMOVED_IMAGES.get(result.status, "delete: rolled back")
+    lines += [f"{_removed_image(name)}  {became}" for name in plan.removed_images]
+    lines += [f"! {kept.message}" for kept in result.left_behind]
     lines.append(_ending(result))
     return "\n".join(lines)
+
+
+def _removed_image(name: str) -> str:
+    sign, colour = SIGNS[Action.DELETE]
+    return click.style(f"{sign} image {name}", fg=colour)
 
 
 def _ending(result: DeployResult) -> str:
@@ -58,12 +68,15 @@ def _ending(result: DeployResult) -> str:
     if result.status is Status.UNCHANGED:
         count = len(plan.changes)
         return f"nothing to do in {plan.environment}: {count} deployment(s) as declared{skipped}"
-    if result.status is Status.DEPLOYED:
+    if result.status in (Status.DEPLOYED, Status.RECOVERED):
         parts = [f"{count} {DONE[action]}" for action, count in _counts(plan) if count]
+        if plan.removed_images:
+            parts.append(f"{_counted(len(plan.removed_images), 'image name')} deleted")
         parts = parts or [f"{plan.summary['unchanged']} unchanged"]
         if plan.steps:
             parts.insert(0, f"{_counted(len(plan.steps), 'step')} run")
-        return f"{plan.environment}: {', '.join(parts)}{skipped}, in {result.seconds:.1f} s"
+        mended = "recovered, then " if result.status is Status.RECOVERED else ""
+        return f"{plan.environment}: {mended}{', '.join(parts)}{skipped}, in {result.seconds:.1f} s"
     if result.status is Status.ROLLED_BACK:
         return f"{plan.environment}: failed; everything is as it was"
     if result.status is Status.INTERRUPTED:
@@ -92,6 +105,8 @@ def _step_line(planned: PlannedStep) -> str:
 
 def _summary(plan: Plan) -> str:
     parts = [f"{count} to {DOING[action]}" for action, count in _counts(plan) if count]
+    if plan.removed_images:
+        parts.append(f"{_counted(len(plan.removed_images), 'image name')} to delete")
     unchanged = plan.summary["unchanged"]
     if plan.steps:
         parts.insert(0, f"{_counted(len(plan.steps), 'step')} to run")

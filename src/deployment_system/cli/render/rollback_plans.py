@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from deployment_system.deploy.transactions import left_behind
 from deployment_system.error_handling import RollbackPlan
 from deployment_system.error_handling.undo_preview import Preview, Verdict
 
@@ -27,6 +28,7 @@ def plan_document(plan: RollbackPlan) -> dict[str, Any]:
         "finished_at": record.finished_at.isoformat() if record.finished_at else None,
         "owner": str(record.owner),
         "error": record.error,
+        "left_behind": [error.context.extra["image"] for error in left_behind(plan)],
         "operations": [
             {
                 "operation_id": operation.operation_id,

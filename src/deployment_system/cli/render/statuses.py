@@ -1,29 +1,56 @@
 """The status of deployments, for a person: at most 80 columns, but for the links."""
 
+from textwrap import wrap
+
 from deployment_system.cli.render.plans import schedule_words
+from deployment_system.deploy.runs import RunHealth
 from deployment_system.deploy.status import DeploymentStatus, StatusReport
 
 NAME_WIDTH = 44
+WIDTH = 74
 
 
 def status_text(report: StatusReport) -> str:
     """A few short lines a deployment, and a summary."""
     lines: list[str] = []
     for item in report.deployments:
-        sign = "✓" if item.in_sync and item.ready else "✗"
+        sign = "✓" if item.in_sync and item.ready and not item.runs.broken else "✗"
         lines.append(f"{sign} {item.name:<{NAME_WIDTH}} {_sync(item)}, {_health(item)}")
         if item.deployed:
             schedules = [schedule_words(schedule) for schedule in item.schedules] or ["on demand"]
             lines.append(f"    pool {item.work_pool} · {schedules[0]}")
             lines.extend(f"    {' ' * len(f'pool {item.work_pool}')} · {words}" for words in schedules[1:])
             lines.append(f"    {item.url}")
+            lines += [f"    {line}" for line in _runs(item.runs)]
     drifted = sum(not item.in_sync for item in report.deployments)
     not_ready = sum(not item.ready for item in report.deployments)
+    crashed = sum(item.runs.broken for item in report.deployments)
     lines.append(
         f"{report.environment}: {len(report.deployments)} deployment(s), {drifted} not as declared, "
-        f"{not_ready} without a worker"
+        f"{not_ready} without a worker" + (f", {crashed} with a crashed last run" if crashed else "")
     )
     return "\n".join(lines)
+
+
+def _runs(runs: RunHealth) -> list[str]:
+    """What there is to say of the last day's runs."""
+    counts = [
+        f"{count} {word}"
+        for count, word in ((runs.crashed, "crashed"), (runs.failed, "failed"), (runs.late, "late"))
+        if count
+    ]
+    if not counts:
+        return []
+    lines = [f"runs of the last day: {', '.join(counts)}"]
+    if (newest := runs.newest) and newest["state"] != "COMPLETED":
+        said = f"the last one, {newest['name']}, {newest['state'].lower()}: {newest['message']}"
+        lines += wrap(said, WIDTH, subsequent_indent="  ")
+        if newest["reason"]:
+            lines += wrap(newest["reason"], WIDTH, initial_indent="  ", subsequent_indent="  ")
+        lines.append(newest["url"])
+    elif newest:
+        lines[0] += f"; the last one, {newest['name']}, completed"
+    return lines
 
 
 def _sync(item: DeploymentStatus) -> str:

@@ -1,11 +1,13 @@
 """The errors of the store, made at one place."""
 
+import errno
 from datetime import datetime
 from typing import Any
 
 from deployment_system.error_handling.error_codes import ErrorCodes
 from deployment_system.error_handling.error_types import ErrorContext, RecoveryError
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 POSTGRESQL_REMEDY = "Install what PostgreSQL needs: pip install 'deployment-system[postgresql]'"
 
 
@@ -25,6 +27,12 @@ def full(place: str, why: object, cause: BaseException | None = None) -> Recover
     """There is no room for what should be written; nothing of it was."""
     message = f"there is no room for the state in {place}: {why}"
     return RecoveryError(message, error_code=ErrorCodes.STATE_FULL, cause=cause)
+
+
+def file_fault(place: str, error: OSError) -> RecoveryError:
+    """What the operating system says of a file of the state."""
+    fault = full if error.errno in _NO_ROOM else unusable
+    return fault(place, error.strerror or error, error)
 
 
 def busy(place: str, why: object, cause: BaseException | None = None) -> RecoveryError:

@@ -5,7 +5,7 @@ lock: a process that was believed dead and wakes up cannot add to what another o
 """
 
 import json
-import secrets
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,7 +51,7 @@ class Journal:
         was neither committed nor rolled back."""
         created = datetime.now(UTC)
         plan = PlanRecord(
-            plan_id=f"rollback_{created:%Y%m%d_%H%M%S}_{secrets.token_hex(4)}",
+            plan_id=f"rollback_{created:%Y%m%d_%H%M%S}_{os.urandom(4).hex()}",
             description=valid_text(description).replace("\0", ""),
             scope=scope,
             status=OperationStatus.PENDING,
@@ -160,6 +160,15 @@ class Journal:
         found = self._database.rows(rows.OPEN_PLANS, _OPEN)
         plans = [plan for plan in map(self._read_plan, found) if scope is None or plan.scope == scope]
         return plans[::-1]
+
+    def last_commit(self, environment: str | None = None) -> datetime | None:
+        """When something was last committed in an environment, or in any; None: never, as far as plans are
+        remembered."""
+        found = self._database.rows(rows.COMMITS, (OperationStatus.COMPLETED,))
+        for scope, finished in found:
+            if environment is None or scope.rpartition("/")[2] == environment:
+                return datetime.fromisoformat(finished)
+        return None
 
     def runner(self, plan_id: str) -> Lock | None:
         """Who works on a plan and is not known to be gone; None: it is free to be rolled back."""

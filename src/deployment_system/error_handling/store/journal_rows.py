@@ -21,6 +21,8 @@ _PLAN = """SELECT plan_id, description, scope, status, created_at, finished_at, 
 PLAN = _PLAN + "WHERE plan_id = ?"
 PLANS = _PLAN + "ORDER BY created_at, plan_id"
 OPEN_PLANS = _PLAN + "WHERE status IN (?, ?) ORDER BY created_at, plan_id"
+COMMITS = """SELECT scope, finished_at FROM plans
+    WHERE status = ? AND scope IS NOT NULL AND finished_at IS NOT NULL ORDER BY finished_at DESC"""
 SETTLED_BEFORE = """SELECT plan_id FROM plans
     WHERE status IN (?, ?) AND coalesce(finished_at, created_at) <= ?"""
 PENDING_IN_SCOPE = "SELECT plan_id FROM plans WHERE status = ? AND scope = ?"

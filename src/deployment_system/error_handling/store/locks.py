@@ -6,7 +6,7 @@ lock that a person took on purpose stays until it is released.
 """
 
 import json
-import secrets
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -141,7 +141,7 @@ def take_lock(
         return None, held
     if held:
         remove_lock(writing, name, held.token)
-    token, acquired = secrets.token_hex(16), datetime.now(UTC)
+    token, acquired = os.urandom(16).hex(), datetime.now(UTC)
     gone = held.owner if held else None
     lock = Lock(name, token, owner, purpose, manual, acquired, now + LEASE_SECONDS, gone)
     writing.execute(

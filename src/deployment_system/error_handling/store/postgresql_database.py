@@ -27,10 +27,13 @@ class PostgreSQLDatabase:
     """One connection, which threads take turns with and which is made anew after it broke."""
 
     lock_rows = " FOR UPDATE"
-    schema_words: Mapping[str, str] = MappingProxyType({"bytes": "BYTEA", "clustered": ""})
+    schema_words: Mapping[str, str] = MappingProxyType(
+        {"bytes": "BYTEA", "clustered": "", "by_bytes": ' COLLATE "C"'}
+    )
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, connect_seconds: int = CONNECT_SECONDS) -> None:
         self._url = url
+        self._connect_seconds = connect_seconds
         self.place = _without_password(url)
         self._turn = threading.RLock()
         self._connection: psycopg.Connection[Row] | None = None
@@ -50,7 +53,7 @@ class PostgreSQLDatabase:
         connection: psycopg.Connection[Row] = psycopg.connect(
             self._url,
             autocommit=True,
-            connect_timeout=CONNECT_SECONDS,
+            connect_timeout=self._connect_seconds,
             keepalives_idle=10,
             keepalives_interval=5,
             keepalives_count=3,

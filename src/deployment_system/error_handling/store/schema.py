@@ -1,8 +1,9 @@
 """The tables, once for both databases, and the migrations that lead to them.
 
-A migration that was released is never changed; a new one is added at the end. `{bytes}` and
-`{clustered}` are what the databases write differently: the type of binary values, and the clause that
-keeps a table's rows in its primary key, which makes a durable write one page smaller.
+A migration that was released is never changed; a new one is added at the end. `{bytes}`,
+`{clustered}` and `{by_bytes}` are what the databases write differently: the type of binary values, the
+clause that keeps a table's rows in its primary key, which makes a durable write one page smaller, and the
+one that has texts compared byte by byte whatever the language of the database.
 """
 
 VERSION_TABLE = "deployment_system_schema"
@@ -61,6 +62,41 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             written_at TEXT NOT NULL,
             PRIMARY KEY (scope, note_key)
         )""",
+    ),
+    (
+        # What is searched stands before the document, so that a search need not read what follows.
+        """CREATE TABLE errors (
+            error_id TEXT{by_bytes} NOT NULL PRIMARY KEY,
+            occurred_at TEXT NOT NULL,
+            error_code TEXT NOT NULL,
+            error_type TEXT NOT NULL,
+            category TEXT NOT NULL,
+            severity TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            message TEXT NOT NULL,
+            flow_name TEXT NOT NULL,
+            environment TEXT NOT NULL,
+            command TEXT NOT NULL,
+            plan_id TEXT NOT NULL,
+            document TEXT NOT NULL
+        ){clustered}""",
+        # Counted when an error is added: a summary of a hundred thousand reads some hundred rows.
+        """CREATE TABLE error_groups (
+            fingerprint TEXT NOT NULL,
+            error_code TEXT NOT NULL,
+            category TEXT NOT NULL,
+            severity TEXT NOT NULL,
+            flow_name TEXT NOT NULL,
+            environment TEXT NOT NULL,
+            error_count INTEGER NOT NULL,
+            first_id TEXT{by_bytes} NOT NULL,
+            last_id TEXT{by_bytes} NOT NULL,
+            PRIMARY KEY (fingerprint, error_code, category, severity, flow_name, environment)
+        ){clustered}""",
+        """CREATE TABLE error_days (
+            error_day TEXT NOT NULL PRIMARY KEY,
+            error_count INTEGER NOT NULL
+        ){clustered}""",
     ),
 )
 KNOWN_VERSION = len(MIGRATIONS)

@@ -1,6 +1,5 @@
 """SQLite: write-ahead log, synchronised at every commit, readable by its owner only."""
 
-import errno
 import os
 import sqlite3
 import stat
@@ -14,10 +13,9 @@ from typing import Any
 
 from deployment_system.error_handling.error_types import RecoveryError
 from deployment_system.error_handling.store.database import Row, Transaction
-from deployment_system.error_handling.store.failures import busy, damaged, full, unusable
+from deployment_system.error_handling.store.failures import busy, damaged, file_fault, full, unusable
 
 IN_MEMORY = ":memory:"
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BUSY_SECONDS = 30.0
 """How long a write waits for another process's; each takes milliseconds."""
 _PRIMARY_CODE = 0xFF
@@ -28,7 +26,9 @@ class SQLiteDatabase:
     """A file, or memory. One connection, which threads take turns with; a forked child gets its own."""
 
     lock_rows = ""  # the transaction locks the whole file
-    schema_words: Mapping[str, str] = MappingProxyType({"bytes": "BLOB", "clustered": " WITHOUT ROWID"})
+    schema_words: Mapping[str, str] = MappingProxyType(
+        {"bytes": "BLOB", "clustered": " WITHOUT ROWID", "by_bytes": ""}
+    )
 
     def __init__(self, file: Path | None, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self.place = str(file) if file else "memory"
@@ -113,8 +113,7 @@ class SQLiteDatabase:
         except sqlite3.Error as error:
             raise translated(error, self.place) from error
         except OSError as error:
-            fault = full if error.errno in NO_ROOM else unusable
-            raise fault(self.place, error.strerror or error) from error
+            raise file_fault(self.place, error) from error
 
 
 class _Writing:

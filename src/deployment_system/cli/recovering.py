@@ -1,0 +1,107 @@
+"""`--recover`: shows what a recovery plan would do about a failure, asks, does it, says what came of it."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from deployment_system.cli.history import history_here, one_report
+from deployment_system.cli.invocation import Invocation
+from deployment_system.cli.opening import project_or_none
+from deployment_system.cli.output import write_note, write_result
+from deployment_system.cli.recording import record_errors
+from deployment_system.cli.render.recovery_plans import coloured_diff, recovery_text
+from deployment_system.deploy.recovery.catalogue import open_catalogue
+from deployment_system.deploy.recovery.mending import TriedAgain, mend, with_recovery
+from deployment_system.deploy.result import DeployResult
+from deployment_system.deploy.transactions import EXIT_ROLLBACK_INCOMPLETE, transactions
+from deployment_system.error_handling import Confidence, DeploymentSystemError
+from deployment_system.error_handling.recovery_manager import (
+    ProposedStep,
+    Recovery,
+    RecoveryManager,
+    RecoveryOutcome,
+)
+
+
+def recovering(invocation: Invocation, mode: str | None, attempt: Callable[[], DeployResult]) -> TriedAgain:
+    """The attempt, with what `--recover` asks for; without it, on a terminal a person is asked, and elsewhere
+    nothing is mended."""
+    mode = mode or ("ask" if invocation.interactive and not invocation.json else "off")
+    if mode == "off":
+        return TriedAgain(attempt())
+
+    def mend_all(errors: Sequence[DeploymentSystemError]) -> Sequence[Recovery]:
+        with recovery_manager(invocation) as manager:
+            done = mend(manager, errors, lambda step: agreed(invocation, step, auto=mode == "auto"))
+        for recovery in done:
+            say_recovery(invocation, recovery)
+        if done and done[-1].outcome is RecoveryOutcome.RECOVERED:
+            record_errors(invocation, errors)  # others are kept by whoever tells them at the end
+        return done
+
+    return with_recovery(attempt, mend_all)
+
+
+_EXIT_STATUS = {
+    RecoveryOutcome.RECOVERED: 0,
+    RecoveryOutcome.PROPOSED: 0,
+    RecoveryOutcome.INCOMPLETE: EXIT_ROLLBACK_INCOMPLETE,
+}
+"""Of the others it is that of a failure after which everything is as before."""
+
+
+def recover_error(invocation: Invocation, error_id: str, *, auto: bool) -> int:
+    """Carries out the recovery plan of an error of the history; the exit status. Without a yes, shows what
+    would be done."""
+    with history_here(invocation) as history:
+        error = DeploymentSystemError.from_dict(one_report(history, error_id))
+    with recovery_manager(invocation) as manager:
+        recovery = manager.propose(error)
+        somebody_answers = auto or invocation.yes or invocation.interactive
+        if somebody_answers and recovery.outcome is RecoveryOutcome.PROPOSED:
+            recovery = manager.recover(
+                error, agreed=lambda step: agreed(invocation, step, auto=auto), proposed=recovery
+            )
+    document = recovery.to_dict() | {"error_id": error_id, "guidance": error.remediation}
+    write_result(invocation, document, recovery_text(recovery))
+    return _EXIT_STATUS.get(recovery.outcome, 1)
+
+
+@contextmanager
+def recovery_manager(invocation: Invocation) -> Iterator[RecoveryManager]:
+    """Who carries out the plans of this folder: also where its configuration is what is wrong."""
+    project = project_or_none(invocation)
+    if project is None:
+        yield open_catalogue(Path.cwd(), os.environ).manager()
+        return
+    with transactions(project) as manager:
+        yield open_catalogue(project.root, os.environ, project).manager(manager)
+
+
+def agreed(invocation: Invocation, step: ProposedStep, *, auto: bool) -> bool:
+    """Whether a step may be done. What it would change is said; --yes answers for certain ones only."""
+    if step.proposal is None:
+        return False
+    write_note(invocation, f"recovery: {step.proposal.text}")
+    if step.proposal.diff:
+        write_note(invocation, coloured_diff(step.proposal.diff))
+    if auto or (invocation.yes and step.step.confidence is Confidence.CERTAIN):
+        return True
+    return invocation.interactive and click.confirm("Do this?", err=True)
+
+
+def say_recovery(invocation: Invocation, recovery: Recovery) -> None:
+    """What came of it, in words."""
+    word = {
+        RecoveryOutcome.RECOVERED: "recovered",
+        RecoveryOutcome.REFUSED: "not recovered",
+        RecoveryOutcome.IN_VAIN: "not recovered",
+        RecoveryOutcome.INCOMPLETE: "not recovered, and not everything could be put back",
+    }.get(recovery.outcome, recovery.outcome.value)
+    write_note(invocation, f"{word}: {'; '.join(recovery.messages)}")
+    if recovery.outcome is RecoveryOutcome.RECOVERED and recovery.plan_id:
+        undo = f"deployment-cli recovery execute --plan-id {recovery.plan_id}"
+        write_note(invocation, f"  `{undo}` takes it back")

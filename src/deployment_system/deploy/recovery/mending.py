@@ -1,0 +1,87 @@
+"""A command that failed, mended where a recovery plan can, and tried once more from a clean state."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from deployment_system.deploy.problems import ProblemsFound
+from deployment_system.deploy.result import DeployResult, Status
+from deployment_system.error_handling import DeploymentSystemError
+from deployment_system.error_handling.recovery_manager import (
+    Agreed,
+    Recovery,
+    RecoveryManager,
+    RecoveryOutcome,
+)
+
+MOST_FAULTS = 5
+"""Where more things are wrong at once, they have a cause of their own, which a person has to find."""
+
+_WORTH_A_RECOVERY = (Status.ROLLED_BACK, Status.INVALID)
+_WENT_WELL = (Status.DEPLOYED, Status.UNCHANGED)
+
+Attempt = Callable[[], DeployResult]
+Mend = Callable[[Sequence[DeploymentSystemError]], Sequence[Recovery]]
+
+
+def mend(manager: RecoveryManager, errors: Iterable[DeploymentSystemError], agreed: Agreed) -> list[Recovery]:
+    """Carries out what can be done about these errors, each cause once; where one plan does not help, the
+    next one. Ends with the first error that is not mended."""
+    done: list[Recovery] = []
+    for error, proposed in distinct(manager, errors):
+        done.append(manager.recover(error, agreed=agreed, proposed=proposed))
+        tried = {proposed.plan.name}
+        while done[-1].outcome is RecoveryOutcome.IN_VAIN:
+            another = manager.recover(error, agreed=agreed, without=tried)
+            if another.outcome is RecoveryOutcome.ADVICE:
+                break
+            done.append(another)
+            tried.add(another.plan.name)
+        if done[-1].outcome is not RecoveryOutcome.RECOVERED:
+            break
+    return done
+
+
+def distinct(
+    manager: RecoveryManager, errors: Iterable[DeploymentSystemError]
+) -> list[tuple[DeploymentSystemError, Recovery]]:
+    """Those that a plan can act on, with what it would do: errors for which the same would be done have one
+    cause. None where too many different things are wrong."""
+    found: dict[tuple[str, ...], tuple[DeploymentSystemError, Recovery]] = {}
+    for error in errors:
+        recovery = manager.propose(error)
+        if recovery.outcome is RecoveryOutcome.PROPOSED:
+            versions = (each.proposal.version for each in recovery.steps if each.proposal)
+            found.setdefault((recovery.plan.name, *versions), (error, recovery))
+    return list(found.values()) if len(found) <= MOST_FAULTS else []
+
+
+@dataclass(frozen=True)
+class TriedAgain:
+    """A deployment with what was mended for it."""
+
+    result: DeployResult
+    recoveries: tuple[Recovery, ...] = field(default=())
+
+
+def with_recovery(attempt: Attempt, mend_all: Mend) -> TriedAgain:
+    """The attempt; where it failed and everything could be mended, another one. Raises what the attempt
+    raises."""
+    failure: ProblemsFound | DeploymentSystemError | None = None
+    try:
+        first = attempt()
+        if first.status not in _WORTH_A_RECOVERY:
+            return TriedAgain(first)
+        errors = list(first.errors)
+    except ProblemsFound as problems:
+        failure, errors = problems, list(problems.errors)
+    except DeploymentSystemError as error:
+        failure, errors = error, [error]
+    recoveries = tuple(mend_all(errors))
+    if not recoveries or recoveries[-1].outcome is not RecoveryOutcome.RECOVERED:
+        if failure is not None:
+            raise failure
+        return TriedAgain(first, recoveries)
+    again = attempt()
+    if again.status in _WENT_WELL:
+        again = replace(again, status=Status.RECOVERED)
+    return TriedAgain(again, recoveries)

@@ -1,0 +1,35 @@
+"""A file written whole or not at all."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from deployment_system.error_handling.error_codes import ErrorCategory, ErrorCodes
+from deployment_system.error_handling.error_types import DeploymentError, ErrorContext
+
+
+def write_whole(path: Path, pieces: Iterable[str]) -> Path:
+    """Writes the pieces to a file beside it, which then takes its place; readable by its owner only. Raises
+    OUTPUT_NOT_WRITTEN."""
+    try:
+        unfinished = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+                for piece in pieces:
+                    stream.write(piece)
+            unfinished.replace(path)
+        except BaseException:
+            with suppress(OSError):  # it is the first error that counts
+                unfinished.unlink()
+            raise
+    except OSError as error:
+        raise DeploymentError(
+            f"{path} cannot be written: {error.strerror or error}",
+            error_code=ErrorCodes.OUTPUT_NOT_WRITTEN,
+            category=ErrorCategory.FILESYSTEM,
+            context=ErrorContext(file_path=path),
+            cause=error,
+        ) from error
+    return path

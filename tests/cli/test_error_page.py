@@ -1,0 +1,87 @@
+"""Plots: a page of HTML, and charts of characters."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+from deployment_system.cli.render.charts import bars, columns
+from deployment_system.error_handling import (
+    DockerError,
+    ErrorReporter,
+)
+from tests.cli.conftest import NOW
+from tests.repositories import Repository
+
+
+class Page(HTMLParser):
+    """What a page is made of; fails where an element is closed that was not open."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: Counter[str] = Counter()
+        self.words: list[str] = []
+        self.addresses: list[str | None] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Counts it."""
+        self.elements[tag] += 1
+        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "br"):
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Counts it."""
+        self.elements[tag] += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        """Closes it."""
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Keeps it."""
+        self.words.append(data)
+
+
+def test_report_is_one_page_that_needs_nothing_else(repository: Repository, history: ErrorReporter) -> None:
+    """Plots and tables in it, nothing loaded, and what errors say is text, whatever it looks like."""
+    history.report_error(DockerError("<script>alert(1)</script> & 'more'", timestamp=NOW))
+    done = repository.run("error", "report", "--html", "errors.html", "-o", "json")
+    assert done.document == {"status": "written", "file": "errors.html", "errors": 4}
+    page = Page((repository.root / "errors.html").read_text())
+    assert page.elements["script"] == 0
+    assert page.addresses == []
+    assert page.elements["svg"] == 6  # days, category, severity, code, flow, environment
+    days = len({report.timestamp.date() for report in history.error_history})
+    assert page.elements["rect"] == days + 2 + 1 + 2 + 1 + 2
+    words = "".join(page.words)
+    assert "<script>alert(1)</script> & 'more'" in words
+    assert "4 error(s)" in words
+    assert "step 3 failed" in words
+    assert repository.run("error", "report").status == 2
+    nothing = repository.run("error", "report", "--html", "none.html", "--flow", "none")
+    assert nothing.status == 0
+    assert "0 error(s) of the flow none" in "".join(Page((repository.root / "none.html").read_text()).words)
+
+
+# --- charts
+
+
+def test_bars_are_in_proportion_and_name_what_is_left_out() -> None:
+    """The longest label is cut, not the count."""
+    lines = list(bars({"a" * 50: 1000, "b": 500, "c": 1, "d": 1}, most=3))
+    assert [line.count("█") for line in lines[:2]] == [40, 20]
+    assert "1,000" in lines[0]
+    assert lines[2].split() == ["c", "1", "▏"]
+    assert lines[3] == "  and 1 more"
+    assert max(map(len, lines)) <= 80
+    assert list(bars({})) == []
+
+
+def test_columns_have_one_character_a_day() -> None:
+    """A day without errors is a dot, one with a single error among thousands is seen."""
+    by_day = {"2026-01-01": 1, "2026-01-03": 8000, "2026-01-04": 4000, "2025-12-01": 9}
+    assert columns(by_day, datetime(2026, 1, 5, tzinfo=UTC).date(), 5) == "▁·█▄·"

@@ -1,0 +1,330 @@
+"""Recovery plans on the real server and in real files: the trouble is gone, or all is as before."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployment_system.deploy.recovery.server_url import likely_urls
+from tests.conftest import free_port
+from tests.deploy.conftest import Workspace
+from tests.recording_proxy import Fault, RecordingProxy
+
+
+@pytest.fixture
+def one_flow(workspace: Workspace) -> Workspace:
+    """A repository with one flow, nothing deployed."""
+    workspace.write_flow("load")
+    workspace.configure()
+    return workspace
+
+
+def with_pool(workspace: Workspace, pool: str) -> None:
+    """The environment names another work pool."""
+    file = workspace.root / "deployment-config.yaml"
+    file.write_text(file.read_text().replace("test-pool", pool))
+
+
+def pools(workspace: Workspace, name: str) -> list[dict[str, Any]]:
+    """The work pools of that name."""
+    wanted = {"work_pools": {"name": {"any_": [name]}}}
+    return list(workspace.ask("POST", "/work_pools/filter", wanted))
+
+
+# -- at the server --------------------------------------------------------------------------------------
+
+
+def test_a_missing_work_pool_is_created_and_the_deployment_goes_on(one_flow: Workspace) -> None:
+    """Recovered is a status of its own; without --recover nothing is made where nobody can be asked."""
+    pool = f"{one_flow.prefix}-pool"
+    with_pool(one_flow, pool)
+    assert one_flow.deploy().status == 3
+    assert pools(one_flow, pool) == []
+    result = one_flow.deploy("--recover", "auto")
+    assert (result.status, result.document["status"]) == (0, "recovered"), result.output + result.errors
+    (recovery,) = result.document["recoveries"]
+    assert (recovery["status"], recovery["plan"]) == ("recovered", "work-pool-missing")
+    assert [found["type"] for found in pools(one_flow, pool)] == ["process"]
+    assert one_flow.stored_one("load")["work_pool_name"] == pool
+    assert one_flow.deploy().document["status"] == "unchanged"
+
+
+def test_twenty_flows_without_their_pool_are_one_recovery(one_flow: Workspace) -> None:
+    """The cause is mended once. Taken back: the pool stays, as it is used by now."""
+    for number in range(5):
+        one_flow.write_flow(f"more-{number}")
+    pool = f"{one_flow.prefix}-shared"
+    with_pool(one_flow, pool)
+    result = one_flow.deploy("--recover", "auto")
+    assert result.document["status"] == "recovered"
+    (recovery,) = result.document["recoveries"]
+    taken_back = one_flow.run(
+        "recovery", "execute", "--plan-id", recovery["plan_id"], "--auto-execute", "-ojson"
+    )
+    assert taken_back.status == 0, taken_back.output
+    assert len(pools(one_flow, pool)) == 1
+
+
+def test_a_pool_that_is_made_in_vain_is_removed(one_flow: Workspace, proxy: RecordingProxy) -> None:
+    """Nobody sees it afterwards: as if the server had lost it."""
+    pool = f"{one_flow.prefix}-vain"
+    with_pool(one_flow, pool)
+    proxy.faults.append(Fault("GET", f"/work_pools/{pool}$", status=404, after=1, times=1))
+    result = one_flow.deploy("--recover", "auto")
+    assert (result.status, result.codes) == (3, ["WORK_POOL_NOT_FOUND"]), result.output
+    assert pools(one_flow, pool) == []
+    assert one_flow.stored() == {}
+
+
+def test_doctor_resumes_a_paused_pool_when_told_to(one_flow: Workspace) -> None:
+    """And says before what it would do."""
+    pool = f"{one_flow.prefix}-paused"
+    with_pool(one_flow, pool)
+    assert one_flow.deploy("--recover", "auto").status == 0
+    one_flow.ask("PATCH", f"/work_pools/{pool}", {"is_paused": True})
+    shown = one_flow.run("doctor")
+    assert f"doctor --fix` would resume the work pool '{pool}'" in shown.output
+    assert one_flow.run("doctor", "--fix", "--yes").status == 1
+    assert pools(one_flow, pool)[0]["is_paused"], "somebody may have had a reason: --yes is not enough"
+    mended = one_flow.run("doctor", "--fix", "--auto-execute", "-ojson")
+    assert [each["plan"] for each in mended.document["mended"]] == ["work-pool-paused"], mended.output
+    assert not pools(one_flow, pool)[0]["is_paused"]
+
+
+def test_a_server_that_comes_back_is_waited_for(one_flow: Workspace, proxy: RecordingProxy) -> None:
+    """As long as the plan says; then the deployment is tried again."""
+    gone = Fault("", "/api/", drop_before=True)
+    calls = 0
+
+    def count() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 12:
+            proxy.forget()
+
+    gone.then = count
+    proxy.faults.append(gone)
+    result = one_flow.deploy("--recover", "auto")
+    assert (result.status, result.document["status"]) == (0, "recovered"), result.output + result.errors
+    assert [each["plan"] for each in result.document["recoveries"]] == ["server-away"]
+
+
+def test_a_local_server_that_is_not_there_is_started(one_flow: Workspace) -> None:
+    """Where waiting does not help. `down` stops it again."""
+    url = f"http://127.0.0.1:{free_port()}/api"
+    file = one_flow.root / "deployment-config.yaml"
+    assert one_flow.proxy is not None
+    file.write_text(file.read_text().replace(one_flow.proxy.url, url))
+    one_flow.write(
+        "recovery-plans.yaml",
+        """
+        plans:
+          briefly:
+            for: [PREFECT_API_UNAVAILABLE]
+            description: wait a moment
+            steps: [{action: wait_for_server, with: {seconds: 1}}]
+          here:
+            for: [PREFECT_API_UNAVAILABLE]
+            description: start it here
+            steps: [{action: start_local_server}]
+        """,
+    )
+    try:
+        result = one_flow.run("deploy", "--recover", "auto", "-ojson")
+        assert (result.status, result.document["status"]) == (0, "recovered"), result.output + result.errors
+        outcomes = [(each["plan"], each["status"]) for each in result.document["recoveries"]]
+        assert outcomes == [("briefly", "in_vain"), ("here", "recovered")]
+    finally:
+        assert one_flow.run("down").status == 0
+
+
+def test_a_url_without_api_is_corrected(one_flow: Workspace) -> None:
+    """The nearest at which a Prefect API answers; the rest of the file stays."""
+    file = one_flow.root / "deployment-config.yaml"
+    right = file.read_text()
+    assert one_flow.proxy is not None
+    file.write_text(right.replace(one_flow.proxy.url, one_flow.proxy.url.removesuffix("/api")))
+    assert one_flow.deploy().codes == ["SERVER_URL_INVALID"]
+    result = one_flow.deploy("--recover", "auto")
+    assert (result.status, result.document["status"]) == (0, "recovered"), result.output + result.errors
+    assert file.read_text() == right
+
+
+def test_what_was_probably_meant_by_a_url() -> None:
+    """The likeliest first, and never the same again."""
+    found = likely_urls("https://prefect.example/")
+    assert found[0] == "https://prefect.example/api"
+    assert "http://prefect.example/api" in found
+    assert all("prefect.example/" in url for url in found), "another server would be the wrong one"
+    assert "https://prefect.example/api" not in likely_urls("https://prefect.example/api")
+
+
+def test_an_error_of_the_history_is_mended_later(one_flow: Workspace) -> None:
+    """By its id: first shown, then done; and an error for which nothing can be done gives its guidance."""
+    pool = f"{one_flow.prefix}-later"
+    with_pool(one_flow, pool)
+    one_flow.write("flows/broken.py", "from prefect import flow\n<<<<<<< ours\n")
+    assert one_flow.deploy().status == 3
+    history = one_flow.run("error", "list", "-ojson").document["errors"]
+    (missing,) = [each for each in history if each["error_code"] == "WORK_POOL_NOT_FOUND"]
+    mend = ("recovery", "execute", "--error", missing["error_id"], "-ojson")
+    shown = one_flow.run(*mend)
+    assert (shown.status, shown.document["status"]) == (0, "proposed"), shown.output
+    assert pools(one_flow, pool) == []
+    mended = one_flow.run(*mend, "--auto-execute")
+    assert (mended.status, mended.document["status"]) == (0, "recovered"), mended.output
+    assert one_flow.deploy().status == 0
+    (broken,) = [each for each in history if each["error_code"] == "FLOW_SYNTAX_ERROR"]
+    advice = one_flow.run("recovery", "execute", "--error", broken["error_id"], "-ojson")
+    assert (advice.status, advice.document["status"]) == (1, "advice")
+    assert advice.document["guidance"]
+    unknown = one_flow.run("recovery", "execute", "--error", "no-such", "-ojson")
+    assert unknown.codes == ["ERROR_NOT_FOUND"]
+
+
+# -- in files -------------------------------------------------------------------------------------------
+
+
+def test_a_missing_colon_is_mended_and_deployed(one_flow: Workspace) -> None:
+    """The change is shown as a diff; the rest of the file stays, byte by byte."""
+    file = one_flow.root / "flows" / "load.py"
+    right = file.read_bytes().replace(b"\n", b"\r\n")
+    file.write_bytes(right.replace(b"int = 1):", b"int = 1)  # how many"))
+    assert one_flow.deploy().status == 3
+    result = one_flow.deploy("--recover", "auto")
+    assert (result.status, result.document["status"]) == (0, "recovered"), result.output
+    (step,) = result.document["recoveries"][0]["steps"]
+    assert "+def load(limit: int = 1):  # how many" in step["diff"]
+    assert file.read_bytes() == right.replace(b"int = 1):", b"int = 1):  # how many")
+
+
+def test_what_can_be_read_in_two_ways_is_left_to_a_person(one_flow: Workspace) -> None:
+    """A merge that was not finished: only a person knows which side is right."""
+    file = one_flow.root / "flows" / "load.py"
+    broken = "<<<<<<< ours\n" + file.read_text() + "=======\n>>>>>>> theirs\n"
+    file.write_text(broken)
+    result = one_flow.deploy("--recover", "auto")
+    assert (result.status, result.codes) == (3, ["FLOW_SYNTAX_ERROR", "NOTHING_TO_DEPLOY"])
+    assert file.read_text() == broken
+
+
+def test_a_missing_dependency_is_declared(one_flow: Workspace) -> None:
+    """In the requirements file that there is; afterwards the flow is valid."""
+    file = one_flow.root / "flows" / "load.py"
+    file.write_text("import yaml_that_nobody_has\n" + file.read_text())
+    one_flow.write("requirements.txt", "# ours\nprefect")
+    result = one_flow.deploy("--recover", "auto")
+    assert (result.status, result.document["status"]) == (0, "recovered"), result.output + result.errors
+    assert (one_flow.root / "requirements.txt").read_text() == "# ours\nprefect\nyaml-that-nobody-has\n"
+
+
+# -- the user's own --------------------------------------------------------------------------------------
+
+WRONG = "from prefect import flow\n\n\n@flow\ndef load(:\n    pass\n"
+OWN = """
+plans:
+  make-the-file:
+    for: [FLOW_SYNTAX_ERROR]
+    description: put the right file there
+    environments: [development]
+    steps:
+      - action: run
+        with:
+          command: [cp, right.py, flows/load.py]
+          check: CHECK
+          undo: [cp, wrong.py, flows/load.py]
+"""
+
+
+@pytest.fixture
+def wrong_file(one_flow: Workspace) -> Path:
+    """A flow that cannot be read, and the right one beside it."""
+    file = one_flow.root / "flows" / "load.py"
+    one_flow.write("right.py", file.read_text())
+    for name in ("wrong.py", "flows/load.py"):
+        one_flow.write(name, WRONG)
+    one_flow.write(".gitignore", "/*.py\n")
+    return file
+
+
+def test_a_plan_of_the_users_own_comes_first(one_flow: Workspace, wrong_file: Path) -> None:
+    """A command, run without a shell."""
+    one_flow.write("recovery-plans.yaml", OWN.replace("CHECK", "[test, -s, flows/load.py]"))
+    result = one_flow.deploy("--recover", "auto")
+    assert (result.status, result.document["status"]) == (0, "recovered"), result.output
+    assert result.document["recoveries"][0]["messages"] == ["ran `cp right.py flows/load.py`"]
+
+
+def test_a_command_that_does_not_help_is_undone(one_flow: Workspace, wrong_file: Path) -> None:
+    """By its own undo; the deployment fails as it would have."""
+    one_flow.write("recovery-plans.yaml", OWN.replace("CHECK", "[test, -e, no-such-file]"))
+    result = one_flow.deploy("--recover", "auto")
+    assert (result.status, result.codes) == (3, ["FLOW_SYNTAX_ERROR", "NOTHING_TO_DEPLOY"]), result.output
+    assert wrong_file.read_text() == WRONG
+    plans = one_flow.run("recovery", "list", "-ojson").document["plans"]
+    assert plans[0]["status"] == "rolled_back"
+
+
+def test_a_recovery_that_is_killed_is_undone_by_the_next_process(
+    one_flow: Workspace, wrong_file: Path
+) -> None:
+    """The undo of a command is known to any process."""
+    waiting = OWN.replace("CHECK", "[sleep, '300']")
+    one_flow.write("recovery-plans.yaml", waiting)
+    running = one_flow.start("deploy", "--recover", "auto", "-ojson")
+    right = (one_flow.root / "right.py").read_text()
+    while wrong_file.read_text() != right:
+        assert running.poll() is None
+    running.send_signal(signal.SIGKILL)
+    running.communicate(timeout=60)
+    recovered = one_flow.run("recovery", "execute", "--auto-execute", "-ojson")
+    assert (recovered.status, recovered.document["status"]) == (0, "rolled_back"), recovered.output
+    assert wrong_file.read_text() == WRONG
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "line"),
+    [
+        ("plans:\n  x:\n    for: [WORK_POL_NOT_FOUND]\n    description: y\n", "WORK_POOL_NOT_FOUND", 3),
+        (
+            "plans:\n  x:\n    for: [FLOW_NOT_FOUND]\n    description: y\n    steps:\n"
+            "      - action: create_workpool\n",
+            "create_work_pool",
+            6,
+        ),
+        (
+            "plans:\n  x:\n    for: [FLOW_NOT_FOUND]\n    description: y\n    steps:\n"
+            "      - action: wait_for_server\n        with: {second: 3}\n",
+            "seconds",
+            7,
+        ),
+        ("plans:\n  x:\n    for: [FLOW_NOT_FOUND]\n    descripton: y\n", "descripton", 4),
+        ("plans:\n  x:\n    for: []\n    description: y\n", "for", 3),
+    ],
+)
+def test_a_mistake_in_the_users_file_is_told_with_its_line(
+    one_flow: Workspace, text: str, expected: str, line: int
+) -> None:
+    """And with what was probably meant."""
+    one_flow.write("recovery-plans.yaml", text)
+    result = one_flow.run("recovery", "plans", "validate", "-ojson")
+    assert result.status == 3
+    errors = [error for error in result.document["errors"] if expected in error["message"]]
+    assert errors, result.output
+    assert errors[0]["context"]["file_path"] == "recovery-plans.yaml"
+    assert errors[0]["context"]["line_number"] == line
+    assert one_flow.run("recovery", "list").status == 0, "what is to be rolled back can still be"
+
+
+def test_plans_and_actions_are_shown(one_flow: Workspace) -> None:
+    """By name, and by the code of an error; for each code there is one."""
+    listed = one_flow.run("recovery", "plans", "list", "-ojson").document
+    assert {"work-pool-missing", "server-away"} <= {plan["name"] for plan in listed["plans"]}
+    assert {"run", "create_work_pool"} <= {action["name"] for action in listed["actions"]}
+    assert "create_work_pool" in one_flow.run("recovery", "plans", "show", "WORK_POOL_NOT_FOUND").output
+    by_hand = one_flow.run("recovery", "plans", "show", "UNDO_CONFLICT", "-ojson").document
+    assert (by_hand["strategy"], by_hand["steps"]) == ("manual", [])
+    unknown = one_flow.run("recovery", "plans", "show", "work-pool-mising", "-ojson")
+    assert unknown.status == 3
+    assert "work-pool-missing" in unknown.document["errors"][0]["message"]
