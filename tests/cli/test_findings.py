@@ -132,6 +132,18 @@ def test_github_gets_nine_annotations_and_the_number_of_the_others(repository: R
     assert errors[0].count("\n") == 0
 
 
+def test_no_reason_is_left_out_because_another_has_many_places() -> None:
+    """The last of thirteen errors is the only one of its reason: it is among the nine that are shown."""
+    many = [
+        ValidationError("there is no such pool", context=ErrorContext(file_path=f"flows/{number}.py"))
+        for number in range(12)
+    ]
+    shown = github_commands(Findings([*many, ValidationError("another reason")])).splitlines()
+    assert sum("another reason" in line for line in shown) == 1
+    assert sum("there is no such pool" in line for line in shown) == 8
+    assert shown[-1].startswith("::error::and 4 more")
+
+
 def test_what_a_message_holds_does_not_end_its_annotation() -> None:
     """Line ends, per cent signs, colons and commas as the runner reads them."""
     error = broken(file_path="a,b:c.py", line_number=3, column=4)
