@@ -4,11 +4,14 @@ from collections import Counter
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
+import pytest
+
 from deployment_system.cli.render.charts import bars, columns
 from deployment_system.error_handling import (
     DockerError,
     ErrorReporter,
 )
+from scripts.browser import browser_page, find_chromium
 from tests.cli.conftest import NOW
 from tests.repositories import Repository
 
@@ -44,6 +47,24 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Keeps it."""
         self.words.append(data)
+
+
+@pytest.mark.skipif(find_chromium() is None, reason="no Chromium here: `make browser` installs one")
+def test_report_opens_in_a_browser_without_any_server(
+    repository: Repository, history: ErrorReporter, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Every plot is seen, nothing stands out of the page, and nothing is loaded."""
+    repository.run("error", "report", "--html", "errors.html")
+    with browser_page(tmp_path_factory.mktemp("profile")) as page:
+        page.open((repository.root / "errors.html").as_uri())
+        page.wait_for_text("the server is away")
+        plots = "[...document.querySelectorAll('svg')].map(plot => plot.getBoundingClientRect())"
+        sizes = page.evaluate(f"{plots}.map(box => [box.width, box.height])")
+        assert len(sizes) == 6
+        assert all(width > 50 and height > 10 for width, height in sizes), sizes
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate("performance.getEntriesByType('resource').length") == 0
+        assert page.screenshot().startswith(b"\x89PNG")
 
 
 def test_report_is_one_page_that_needs_nothing_else(repository: Repository, history: ErrorReporter) -> None:
