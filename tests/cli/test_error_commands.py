@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -72,7 +72,8 @@ def test_summary_draws_in_80_plain_columns(repository: Repository, history: Erro
     with open_store(repository.root / ".deployment-system" / "state.db") as store:
         plan, lock = store.journal.begin("deploy", Owner.current(), scope="shop/production")
         store.journal.commit(lock, plan.plan_id)
-    history.report_error(DeploymentError("never seen " * 30, timestamp=NOW + timedelta(minutes=5)))
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    history.report_error(DeploymentError("never seen " * 30, timestamp=soon))
     text = repository.run("error", "summary").output
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "\x1b" not in text
