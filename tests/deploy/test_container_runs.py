@@ -116,8 +116,7 @@ def shop(
         assert finished.status == 0, finished.output + finished.errors
         yield Shop(workspace, engine, finished.document, log)
     finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(60)
+        _end(worker)
 
 
 def _start_worker(workspace: Workspace, pool: str, log: Path) -> "subprocess.Popen[bytes]":
@@ -137,6 +136,16 @@ def _start_worker(workspace: Workspace, pool: str, log: Path) -> "subprocess.Pop
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+
+
+def _end(worker: "subprocess.Popen[bytes]") -> None:
+    worker.send_signal(signal.SIGTERM)
+    try:
+        worker.wait(60)
+    except subprocess.TimeoutExpired:
+        # Prefect's worker sometimes waits for ever for what it has begun; that is none of our matters.
+        worker.kill()
+        worker.wait(60)
 
 
 def _wait_for_pool(workspace: Workspace, pool: str, worker: "subprocess.Popen[bytes]", log: Path) -> None:
