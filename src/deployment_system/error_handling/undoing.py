@@ -4,6 +4,7 @@ It is the same for a failed deployment, a crash, a crash of the roll back itself
 is to be done follows from what the journal says and what is found.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -28,6 +29,8 @@ OnUndone = Callable[[int, int, str], None]
 """Told how many of how many operations are settled, and what the last one of them was about."""
 
 AS_BEFORE = (OperationStatus.ROLLED_BACK, OperationStatus.SKIPPED)
+
+_log = logging.getLogger(__name__)
 
 _STORE_CODES = (ErrorCodes.STATE_FULL, ErrorCodes.STATE_BUSY, ErrorCodes.STATE_UNUSABLE)
 
@@ -143,7 +146,8 @@ class Undoing:
             references = [step.operation.reference for step in same]
             try:
                 states = self.again(partial(handler.observe_all, references))
-            except Exception:  # noqa: BLE001, S112 - not lost: each is looked at by itself, and says why
+            except Exception as error:  # noqa: BLE001 - each is looked at by itself then, and says why
+                _log.warning("%d things are looked at one by one: %s", len(same), error)
                 continue
             for step, state in zip(same, states, strict=True):
                 step.looked = Look(state)
@@ -156,7 +160,8 @@ class Undoing:
             try:
                 self.again(partial(handler.remove_all, references, found))
                 states = self.again(partial(handler.observe_all, references))
-            except Exception:  # noqa: BLE001, S112 - not lost: each is removed by itself, and says why not
+            except Exception as error:  # noqa: BLE001 - each is removed by itself then, and says why not
+                _log.warning("%d things are removed one by one: %s", len(same), error)
                 continue
             for step, state in zip(same, states, strict=True):
                 step.restored = Look(state)
