@@ -13,6 +13,7 @@ from deployment_system.error_handling import (
     file_reference,
     file_state,
 )
+from deployment_system.error_handling.plain_values import plain_text
 from deployment_system.error_handling.undo_files import FILE_KIND, FileHandler
 
 
@@ -50,8 +51,9 @@ def _unusable(file: Path, what: str, error: Exception) -> DeploymentError:
 
 
 def diff_of(name: str, before: str, after: str) -> str:
-    """As `diff -u` shows it."""
+    """As `diff -u` shows it, without secrets: lines beside the change are shown as well."""
     lines = unified_diff(
         before.splitlines(keepends=True), after.splitlines(keepends=True), f"{name} (now)", f"{name} (then)"
     )
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n" for line in lines)
+    ended = (line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n" for line in lines)
+    return plain_text("".join(ended))
