@@ -9,6 +9,7 @@ import pytest
 from deployment_system.deploy.recovery.server_url import likely_urls
 from tests.conftest import free_port
 from tests.deploy.conftest import Workspace
+from tests.deploy.world import wait_for
 from tests.recording_proxy import Fault, RecordingProxy
 
 
@@ -183,6 +184,71 @@ def test_an_error_of_the_history_is_mended_later(one_flow: Workspace) -> None:
     assert unknown.codes == ["ERROR_NOT_FOUND"]
 
 
+def two_environments(one_flow: Workspace, staging: str = "") -> str:
+    """Development, where no server answers, and staging, whose work pool is missing; the error of that."""
+    assert one_flow.proxy is not None
+    one_flow.write(
+        "deployment-config.yaml",
+        f"project: {one_flow.prefix}\n"
+        "environments:\n"
+        "  development: {prefect_api_url: 'http://127.0.0.1:9/api'}\n"
+        "  staging:\n"
+        f"    prefect_api_url: {one_flow.proxy.url}\n"
+        f"    work_pools: {{python: {one_flow.prefix}-staging}}\n"
+        f"    {staging or 'default_tags: []'}\n",
+    )
+    assert one_flow.deploy("--env", "staging", "--yes").status == 3
+    return str(one_flow.run("error", "list", "-ojson").document["errors"][0]["error_id"])
+
+
+def test_an_error_is_mended_in_the_environment_where_it_happened(one_flow: Workspace) -> None:
+    """Also when another one is the default; and never in another one that is named."""
+    mend = ("recovery", "execute", "--error", two_environments(one_flow), "--auto-execute", "-ojson")
+    assert one_flow.run(*mend, "--env", "development").status == 2
+    mended = one_flow.run(*mend)
+    assert (mended.status, mended.document["status"]) == (0, "recovered"), mended.output
+    assert len(pools(one_flow, f"{one_flow.prefix}-staging")) == 1
+
+
+def test_a_protected_environment_is_to_be_named_also_for_a_recovery(one_flow: Workspace) -> None:
+    """That the history knows it is not enough."""
+    mend = ("recovery", "execute", "--error", two_environments(one_flow, "protected: true"), "-ojson")
+    refused = one_flow.run(*mend, "--auto-execute")
+    assert (refused.status, refused.codes) == (3, ["CONFIRMATION_REQUIRED"]), refused.output
+    assert pools(one_flow, f"{one_flow.prefix}-staging") == []
+    assert one_flow.run(*mend, "--auto-execute", "--env", "staging").status == 0
+
+
+# -- what must not hide the failure itself ----------------------------------------------------------------
+
+
+def test_plans_that_cannot_be_read_hide_nothing(one_flow: Workspace) -> None:
+    """The deployment fails with its own error, and `doctor` still tells everything."""
+    with_pool(one_flow, f"{one_flow.prefix}-missing")
+    one_flow.write("recovery-plans.yaml", "plans: [broken\n")
+    failed = one_flow.deploy("--recover", "auto")
+    assert (failed.status, set(failed.codes)) == (3, {"WORK_POOL_NOT_FOUND"}), failed.output
+    assert "recovery-plans.yaml" in one_flow.run("deploy", "--recover", "auto").errors
+    told = one_flow.run("doctor", "-ojson")
+    assert told.status == 1
+    checks = {check["name"]: check["ok"] for check in told.document["checks"]}
+    assert (checks["server"], checks["work pool"], checks["recovery plans"]) == (True, False, False)
+
+
+def test_doctor_tells_everything_where_the_state_cannot_be_used(one_flow: Workspace) -> None:
+    """It proposes without any state, and makes none."""
+    with_pool(one_flow, f"{one_flow.prefix}-missing")
+    one_flow.write(".deployment-system", "in the way")
+    told = one_flow.run("doctor", "-ojson")
+    assert told.status == 1
+    checks = {check["name"]: check["ok"] for check in told.document["checks"]}
+    assert (checks["state"], checks["work pool"]) == (False, False)
+    assert [each["plan"] for each in told.document["would_mend"]] == ["work-pool-missing"]
+    fixed = one_flow.run("doctor", "--fix", "--auto-execute", "-ojson")
+    assert (fixed.status, fixed.document["mended"]) == (1, [])
+    assert checks.keys() <= {check["name"] for check in fixed.document["checks"]}
+
+
 # -- in files -------------------------------------------------------------------------------------------
 
 
@@ -213,10 +279,17 @@ def test_a_missing_dependency_is_declared(one_flow: Workspace) -> None:
     """In the requirements file that there is; afterwards the flow is valid."""
     file = one_flow.root / "flows" / "load.py"
     file.write_text("import yaml_that_nobody_has\n" + file.read_text())
-    one_flow.write("requirements.txt", "# ours\nprefect")
+    planted = "tell-nobody-4711"
+    one_flow.write("requirements.txt", f"--index-url https://us:{planted}@index.example/simple\nprefect")
     result = one_flow.deploy("--recover", "auto")
     assert (result.status, result.document["status"]) == (0, "recovered"), result.output + result.errors
-    assert (one_flow.root / "requirements.txt").read_text() == "# ours\nprefect\nyaml-that-nobody-has\n"
+    assert (
+        (one_flow.root / "requirements.txt")
+        .read_text()
+        .endswith(f"{planted}@index.example/simple\nprefect\nyaml-that-nobody-has\n")
+    )
+    assert "+yaml-that-nobody-has" in result.output
+    assert planted not in result.output + result.errors, "a diff shows lines beside the change, too"
 
 
 # -- the user's own --------------------------------------------------------------------------------------
@@ -266,6 +339,16 @@ def test_a_command_that_does_not_help_is_undone(one_flow: Workspace, wrong_file:
     assert plans[0]["status"] == "rolled_back"
 
 
+def test_a_recovery_that_cannot_be_undone_is_exit_4(one_flow: Workspace, wrong_file: Path) -> None:
+    """It is told beside the failure, and stays open."""
+    plan = OWN.replace("CHECK", "[test, -e, no-such-file]").replace("undo: [cp, ", "undo: [no-such-program, ")
+    one_flow.write("recovery-plans.yaml", plan)
+    result = one_flow.deploy("--recover", "auto")
+    assert (result.status, result.document["status"]) == (4, "rollback_incomplete"), result.output
+    assert result.codes == ["FLOW_SYNTAX_ERROR", "NOTHING_TO_DEPLOY", "RECOVERY_FAILED"]
+    assert one_flow.run("recovery", "list", "-ojson").document["plans"][0]["status"] == "failed"
+
+
 def test_a_recovery_that_is_killed_is_undone_by_the_next_process(
     one_flow: Workspace, wrong_file: Path
 ) -> None:
@@ -274,8 +357,7 @@ def test_a_recovery_that_is_killed_is_undone_by_the_next_process(
     one_flow.write("recovery-plans.yaml", waiting)
     running = one_flow.start("deploy", "--recover", "auto", "-ojson")
     right = (one_flow.root / "right.py").read_text()
-    while wrong_file.read_text() != right:
-        assert running.poll() is None
+    wait_for(lambda: wrong_file.read_text() == right)
     running.send_signal(signal.SIGKILL)
     running.communicate(timeout=60)
     recovered = one_flow.run("recovery", "execute", "--auto-execute", "-ojson")

@@ -2,18 +2,20 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from deployment_system.cli.history import history_here, one_report
 from deployment_system.cli.invocation import Invocation
-from deployment_system.cli.opening import project_or_none
-from deployment_system.cli.output import write_note, write_result
+from deployment_system.cli.opening import check_protection, project_or_none, say_target
+from deployment_system.cli.output import say_errors, write_note, write_result
 from deployment_system.cli.recording import record_errors
 from deployment_system.cli.render.recovery_plans import coloured_diff, recovery_text
-from deployment_system.deploy.recovery.catalogue import open_catalogue
+from deployment_system.deploy.problems import ProblemsFound
+from deployment_system.deploy.recovery.catalogue import Catalogue, open_catalogue
 from deployment_system.deploy.recovery.mending import TriedAgain, mend, with_recovery
 from deployment_system.deploy.result import DeployResult
 from deployment_system.deploy.transactions import EXIT_ROLLBACK_INCOMPLETE, transactions
@@ -34,15 +36,32 @@ def recovering(invocation: Invocation, mode: str | None, attempt: Callable[[], D
         return TriedAgain(attempt())
 
     def mend_all(errors: Sequence[DeploymentSystemError]) -> Sequence[Recovery]:
-        with recovery_manager(invocation) as manager:
-            done = mend(manager, errors, lambda step: agreed(invocation, step, auto=mode == "auto"))
-        for recovery in done:
-            say_recovery(invocation, recovery)
+        done = mend_here(invocation, errors, auto=mode == "auto")
         if done and done[-1].outcome is RecoveryOutcome.RECOVERED:
             record_errors(invocation, errors)  # others are kept by whoever tells them at the end
         return done
 
     return with_recovery(attempt, mend_all)
+
+
+def mend_here(
+    invocation: Invocation, errors: Sequence[DeploymentSystemError], *, auto: bool
+) -> Sequence[Recovery]:
+    """Carries out what the plans of this folder can do about these errors, and says what came of it. Where
+    the plans or the state cannot be used, that is said, and nothing is mended: the errors stay the matter."""
+    with ExitStack() as stack:
+        try:
+            manager = stack.enter_context(recovery_manager(invocation))
+        except (ProblemsFound, DeploymentSystemError) as trouble:
+            problems = trouble.errors if isinstance(trouble, ProblemsFound) else [trouble]
+            write_note(invocation, "nothing can be mended, because:")
+            say_errors(invocation, problems)
+            return ()
+        done = mend(manager, errors, lambda step: agreed(invocation, step, auto=auto))
+    for recovery in done:
+        say_recovery(invocation, recovery)
+    record_errors(invocation, [recovery.error for recovery in done if recovery.error is not None])
+    return done
 
 
 _EXIT_STATUS = {
@@ -54,10 +73,19 @@ _EXIT_STATUS = {
 
 
 def recover_error(invocation: Invocation, error_id: str, *, auto: bool) -> int:
-    """Carries out the recovery plan of an error of the history; the exit status. Without a yes, shows what
-    would be done."""
+    """Carries out the recovery plan of an error of the history, in the environment where it happened; the
+    exit status. Without a yes, shows what would be done."""
     with history_here(invocation) as history:
-        error = DeploymentSystemError.from_dict(one_report(history, error_id))
+        report = one_report(history, error_id)
+    error = DeploymentSystemError.from_dict(report)
+    was_named = invocation.environment is not None
+    _go_where_it_happened(invocation, report["environment"])
+    invocation.yes = invocation.yes or auto
+    if (project := project_or_none(invocation)) is not None:
+        say_target(invocation, project)
+        if invocation.yes:
+            # The environment that the history knows is none that somebody has named.
+            check_protection(invocation, replace(project, environment_was_named=was_named))
     with recovery_manager(invocation) as manager:
         recovery = manager.propose(error)
         somebody_answers = auto or invocation.yes or invocation.interactive
@@ -65,9 +93,28 @@ def recover_error(invocation: Invocation, error_id: str, *, auto: bool) -> int:
             recovery = manager.recover(
                 error, agreed=lambda step: agreed(invocation, step, auto=auto), proposed=recovery
             )
-    document = recovery.to_dict() | {"error_id": error_id, "guidance": error.remediation}
+    if recovery.error is not None:
+        record_errors(invocation, [recovery.error])
+    document = recovery.to_dict() | {"error_id": report["error_id"], "guidance": error.remediation}
     write_result(invocation, document, recovery_text(recovery))
     return _EXIT_STATUS.get(recovery.outcome, 1)
+
+
+def _go_where_it_happened(invocation: Invocation, environment: str | None) -> None:
+    """What mends one environment would be wrong in another. Raises USAGE_INVALID where that is asked for."""
+    if environment is None:
+        return
+    if invocation.environment not in (None, environment):
+        raise click.UsageError(
+            f"The error happened in environment {environment!r}, not in {invocation.environment!r}."
+        )
+    invocation.environment = environment
+
+
+def catalogue_here(invocation: Invocation) -> Catalogue:
+    """The plans of this folder: also where its configuration is what is wrong. Raises `ProblemsFound`."""
+    project = project_or_none(invocation)
+    return open_catalogue(project.root if project else Path.cwd(), os.environ, project)
 
 
 @contextmanager

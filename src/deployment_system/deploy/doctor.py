@@ -64,6 +64,11 @@ class DoctorReport:
         """No check failed."""
         return all(check.ok for check in self.checks)
 
+    @property
+    def errors(self) -> list[DeploymentSystemError]:
+        """Of the checks that failed."""
+        return [check.error for check in self.checks if check.error is not None]
+
     def to_dict(self) -> dict[str, Any]:
         """As the JSON output of `doctor` shows it."""
         return {"healthy": self.healthy, "checks": [check.to_dict() for check in self.checks]}

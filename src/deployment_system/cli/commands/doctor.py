@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from deployment_system.cli.invocation import Invocation, common_options, take_common, yes_option
+from deployment_system.cli.opening import check_protection, project_or_none
 from deployment_system.cli.output import write_result
-from deployment_system.cli.recovering import agreed, recovery_manager, say_recovery
-from deployment_system.deploy.doctor import DoctorReport, run_checks
-from deployment_system.deploy.recovery.mending import distinct, mend
+from deployment_system.cli.recovering import catalogue_here, mend_here
+from deployment_system.deploy.doctor import Check, DoctorReport, run_checks
+from deployment_system.deploy.problems import ProblemsFound
+from deployment_system.deploy.recovery.mending import distinct
 from deployment_system.error_handling.recovery_manager import Recovery
 
 
@@ -25,25 +27,32 @@ def doctor(invocation: Invocation, /, fix: bool, auto_execute: bool, **values: A
     """Check installation, configuration, state, server and work pools; each failure with its remedy."""
     take_common(invocation, values)
     report = _checked(invocation)
-    errors = [check.error for check in report.checks if check.error is not None]
     done: Sequence[Recovery] = ()
     would: Sequence[Recovery] = ()
-    if errors:
-        with recovery_manager(invocation) as manager:
-            if fix:
-                done = mend(manager, errors, lambda step: agreed(invocation, step, auto=auto_execute))
-            else:
-                would = [recovery for _, recovery in distinct(manager, errors)]
-    for recovery in done:
-        say_recovery(invocation, recovery)
-    if done:
-        report = _checked(invocation)
+    if fix and report.errors:
+        if (auto_execute or invocation.yes) and (project := project_or_none(invocation)) is not None:
+            invocation.yes = True
+            check_protection(invocation, project)
+        done = mend_here(invocation, report.errors, auto=auto_execute)
+        report = _checked(invocation) if done else report
+    elif report.errors:
+        report, would = _with_plans(invocation, report)
     document = report.to_dict() | {
         "mended": [recovery.to_dict() for recovery in done],
         "would_mend": [recovery.to_dict() for recovery in would],
     }
     write_result(invocation, document, _text(report, would))
     return 0 if report.healthy else 1
+
+
+def _with_plans(invocation: Invocation, report: DoctorReport) -> tuple[DoctorReport, Sequence[Recovery]]:
+    """What the plans could do about the failed checks; plans that cannot be read are a failed check more."""
+    try:
+        manager = catalogue_here(invocation).manager()
+    except ProblemsFound as problems:
+        wrong = (Check("recovery plans", error.message, error) for error in problems.errors)
+        return DoctorReport((*report.checks, *wrong)), ()
+    return report, [recovery for _, recovery in distinct(manager, report.errors)]
 
 
 def _checked(invocation: Invocation) -> DoctorReport:

@@ -1,18 +1,15 @@
 """`recovery plans`: what would be done about an error, and the plans of the user's own."""
 
-import os
-from pathlib import Path
 from typing import Any
 
 import click
 
 from deployment_system.cli.invocation import Invocation, common_options, take_common
-from deployment_system.cli.opening import project_or_none
 from deployment_system.cli.output import write_result
+from deployment_system.cli.recovering import catalogue_here
 from deployment_system.cli.render.recovery_plans import action_document, plan_document, plan_text, plans_text
 from deployment_system.config.problems import nearest
 from deployment_system.config.recovery_file import RECOVERY_FILE
-from deployment_system.deploy.recovery.catalogue import Catalogue, open_catalogue
 from deployment_system.error_handling import ConfigurationError, ErrorCodes
 
 
@@ -27,7 +24,7 @@ def recovery_plans() -> None:
 def list_plans(invocation: Invocation, /, **values: Any) -> int:
     """List every recovery plan that holds here, and the actions that plans can use."""
     take_common(invocation, values)
-    catalogue = _catalogue(invocation)
+    catalogue = catalogue_here(invocation)
     actions = sorted(catalogue.actions, key=lambda action: action.name)
     document = {
         "plans": [plan_document(plan) for plan in catalogue.plans],
@@ -44,7 +41,7 @@ def list_plans(invocation: Invocation, /, **values: Any) -> int:
 def show(invocation: Invocation, /, name: str, **values: Any) -> int:
     """Show one recovery plan: by its name, or by an error code the plan that is tried first."""
     take_common(invocation, values)
-    catalogue = _catalogue(invocation)
+    catalogue = catalogue_here(invocation)
     found = next((plan for plan in catalogue.plans if plan.name == name), None)
     found = found or catalogue.manager().recovery_plans.get(name)
     if found is None:
@@ -65,13 +62,7 @@ def show(invocation: Invocation, /, name: str, **values: Any) -> int:
 def validate(invocation: Invocation, /, **values: Any) -> int:
     """Check recovery-plans.yaml: names, settings, codes, each mistake with its line."""
     take_common(invocation, values)
-    catalogue = _catalogue(invocation)
-    there = (Path.cwd() / RECOVERY_FILE).exists()
-    text = f"{RECOVERY_FILE} is right" if there else f"there is no {RECOVERY_FILE} here"
+    catalogue = catalogue_here(invocation)
+    text = f"{RECOVERY_FILE} is right" if catalogue.own_file else f"there is no {RECOVERY_FILE} here"
     write_result(invocation, {"status": "valid", "plans": len(catalogue.plans)}, text)
     return 0
-
-
-def _catalogue(invocation: Invocation) -> Catalogue:
-    project = project_or_none(invocation)
-    return open_catalogue(project.root if project else Path.cwd(), os.environ, project)

@@ -38,6 +38,8 @@ class Catalogue:
 
     actions: RecoveryActions
     plans: tuple[RecoveryPlan, ...]
+    own_file: Path | None = None
+    """Where the user's own plans stand; None: there are none."""
 
     def manager(self, rollback_manager: RollbackManager | None = None) -> RecoveryManager:
         """Who carries the plans out."""
@@ -60,9 +62,10 @@ def open_catalogue(root: Path, environ: Mapping[str, str], project: Project | No
         files("deployment_system.deploy.recovery").joinpath("plans.yaml").read_text("utf-8"),
         shown_as="plans.yaml",
     )
+    own_file = root / RECOVERY_FILE if (root / RECOVERY_FILE).exists() else None
     own = LoadedPlans({}, (), shipped.document)
-    if (root / RECOVERY_FILE).exists():
-        own = load_recovery_file(root / RECOVERY_FILE, shown_as=RECOVERY_FILE)
+    if own_file is not None:
+        own = load_recovery_file(own_file, shown_as=RECOVERY_FILE)
     problems = [problem for loaded in (own, shipped) for problem in _problems(loaded, actions)]
     if problems:
         raise ProblemsFound(problems, EXIT_INVALID, "invalid")
@@ -74,6 +77,7 @@ def open_catalogue(root: Path, environ: Mapping[str, str], project: Project | No
             for name, plan in declared
             if not plan.environments or environment in plan.environments
         ),
+        own_file,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from deployment_system.deploy.problems import ProblemsFound
-from deployment_system.deploy.result import DeployResult, Status
+from deployment_system.deploy.result import EXIT_STATUS, DeployResult, Status
 from deployment_system.error_handling import DeploymentSystemError
 from deployment_system.error_handling.recovery_manager import (
     Agreed,
@@ -65,7 +65,7 @@ class TriedAgain:
 
 def with_recovery(attempt: Attempt, mend_all: Mend) -> TriedAgain:
     """The attempt; where it failed and everything could be mended, another one. Raises what the attempt
-    raises."""
+    raises, and `ProblemsFound` with exit status 4 where a recovery failed and could not be put back."""
     failure: ProblemsFound | DeploymentSystemError | None = None
     try:
         first = attempt()
@@ -77,6 +77,11 @@ def with_recovery(attempt: Attempt, mend_all: Mend) -> TriedAgain:
     except DeploymentSystemError as error:
         failure, errors = error, [error]
     recoveries = tuple(mend_all(errors))
+    left = [each.error for each in recoveries if each.outcome is RecoveryOutcome.INCOMPLETE and each.error]
+    if left:
+        raise ProblemsFound(
+            [*errors, *left], EXIT_STATUS[Status.ROLLBACK_INCOMPLETE], Status.ROLLBACK_INCOMPLETE
+        )
     if not recoveries or recoveries[-1].outcome is not RecoveryOutcome.RECOVERED:
         if failure is not None:
             raise failure
