@@ -17,6 +17,7 @@ _FIELDS = (
     "column",
     "operation",
 )
+_PRESENTABLE = frozenset(_TEXT_FIELDS) - {"file_path"}
 
 
 class ErrorContext:
@@ -74,8 +75,12 @@ class ErrorContext:
 
     def to_dict(self) -> dict[str, Any]:
         """Every known fact by its name, the extra ones beside the named."""
-        named = {name: value for name in _FIELDS if (value := getattr(self, name)) is not None}
-        facts: dict[str, Any] = json_value(named)
+        facts: dict[str, Any] = {}
+        for name in _FIELDS:
+            value = getattr(self, name)
+            if value is not None:
+                # Texts are presentable since they were put here, all but the path.
+                facts[name] = value if name in _PRESENTABLE else json_value(value)
         # JSON values without secrets already; copied, so that nobody changes an error through its record.
         facts |= {name: copied(value) for name, value in self.extra.items() if value is not None}
         return facts

@@ -15,8 +15,7 @@ An error is made once, at the door where it happened. Context is added while it 
 `error.with_context(...)`; what is known already stays.
 """
 
-import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
@@ -31,6 +30,7 @@ from deployment_system.error_handling.error_codes import (
 from deployment_system.error_handling.error_context import ErrorContext
 from deployment_system.error_handling.fingerprints import fingerprint
 from deployment_system.error_handling.plain_values import plain_text
+from deployment_system.error_handling.traceback_text import traceback_text
 
 __all__ = [
     "ConfigurationError",
@@ -119,11 +119,14 @@ class DeploymentSystemError(Exception):
     @property
     def fingerprint(self) -> str:
         """The same for repeats of one fault, on any machine and in any run."""
+        return self._fingerprint(self.cause_descriptions())
+
+    def _fingerprint(self, causes: Iterable[str]) -> str:
         return fingerprint(
             str(self.error_code),
             self.context.file_path,
             (self.context.flow_name, self.context.deployment_name),
-            (self.message, *self.cause_descriptions()),
+            (self.message, *causes),
         )
 
     def with_context(self, **fields: Any) -> Self:
@@ -145,6 +148,7 @@ class DeploymentSystemError(Exception):
 
     def to_dict(self) -> dict[str, Any]:
         """The error as JSON values, complete: `from_dict` makes one of it that says the same."""
+        causes = self.cause_descriptions()
         return {
             "error_code": str(self.error_code),
             "error_type": type(self).__name__,
@@ -157,8 +161,8 @@ class DeploymentSystemError(Exception):
                 {"text": remedy.text, "confidence": remedy.confidence.value} for remedy in self.remedies
             ],
             "context": self.context.to_dict(),
-            "cause": self.cause_descriptions(),
-            "fingerprint": self.fingerprint,
+            "cause": causes,
+            "fingerprint": self._fingerprint(causes),
             "timestamp": self.timestamp.isoformat(),
             "traceback": self._traceback_text(),
         }
@@ -191,7 +195,7 @@ class DeploymentSystemError(Exception):
             return self._recorded_traceback
         if self.__traceback__ is None:
             return None
-        return plain_text("".join(_formatted(self)))
+        return plain_text(traceback_text(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # As Python pickles and copies exceptions, causes are lost; they cannot be kept as they are,
@@ -260,20 +264,6 @@ class RecoveryError(DeploymentSystemError):
 
     default_code = ErrorCodes.RECOVERY_FAILED
     default_category = ErrorCategory.RECOVERY
-
-
-def _formatted(error: BaseException) -> Iterator[str]:
-    """The traceback as Python prints it, but for the marks below a line: to find their places Python parses
-    the line again, which takes longer than all the rest."""
-    told = traceback.TracebackException.from_exception(error)
-    pending = [told]
-    while pending:
-        each = pending.pop()
-        for frame in each.stack:
-            frame.colno = None
-        pending += [chained for chained in (each.__cause__, each.__context__) if chained is not None]
-        pending += each.exceptions or ()
-    return told.format()
 
 
 def _known_code(code: str) -> str:

@@ -59,7 +59,8 @@ class KnownSecrets:
     def hide_in(self, value: Any) -> Any:
         """A JSON value with asterisks in their places, in keys too. One in which none occurs is returned as
         it is."""
-        if not self.occur_in(json.dumps(value, ensure_ascii=False, default=str)):
+        nothing_is_known = not self._forms and self._with_blanks is None
+        if nothing_is_known or not self.occur_in(json.dumps(value, ensure_ascii=False, default=str)):
             return value
         return self._hidden(value)
 

@@ -81,10 +81,11 @@ def row_of(document: Mapping[str, Any]) -> tuple[str, ...]:
         _column(document.get("environment")),
         _column(document.get("command")),
         _column(document.get("plan_id")),
-        json.dumps(document, separators=(",", ":"), ensure_ascii=False),
+        _encoded(document),
     )
 
 
+_encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _NAMED = ("error_code", "error_type", "category", "severity", "fingerprint")
 LONGEST_MESSAGE = 200
 """Characters of a message beside the document, which has all of it."""
