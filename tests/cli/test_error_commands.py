@@ -77,7 +77,7 @@ def test_summary_draws_in_80_plain_columns(repository: Repository, history: Erro
     text = repository.run("error", "summary").output
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "\x1b" not in text
-    assert text.startswith("4 error(s), 3 different fault(s)\n")
+    assert text.startswith("4 errors, 3 different faults\n")
     assert re.search(r"docker +2 █{40}\n", text)
     assert re.search(r"prefect_api +1 █{20}\n", text)
     assert "2 times DOCKER_BUILD_FAILED" in text
@@ -117,7 +117,7 @@ def test_export_to_standard_output_and_to_a_file(repository: Repository) -> None
     lines = repository.run("error", "export", "--format", "jsonl", "--flow", "load").output.splitlines()
     assert [json.loads(line)["message"] for line in lines] == ["step 20 failed", "step 3 failed"]
     written = repository.run("error", "export", "--output", "errors.csv")
-    assert (written.status, written.output) == (0, "3 error(s) written to errors.csv\n")
+    assert (written.status, written.output) == (0, "3 errors written to errors.csv\n")
     assert (repository.root / "errors.csv").read_text().startswith("error_id,timestamp,error_code")
     document = repository.run("error", "export", "--output", "errors", "--format", "json").document
     assert document == {"status": "written", "file": "errors", "format": "json", "errors": 3}
@@ -138,7 +138,7 @@ def test_clear_asks_and_takes_only_what_the_options_name(
     cleared = repository.run("error", "clear", "--yes", "--flow", "load", "-o", "json")
     assert cleared.document == {"status": "cleared", "removed": 2}
     assert [report.error.message for report in history.error_history] == ["the server is away"]
-    assert repository.run("error", "clear", "--yes").output == "1 error(s) forgotten\n"
+    assert repository.run("error", "clear", "--yes").output == "1 error forgotten\n"
     assert repository.run("error", "clear", "--yes").output == "there is nothing to forget\n"
 
 

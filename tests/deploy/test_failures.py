@@ -133,9 +133,11 @@ def test_a_failure_in_the_middle_is_in_the_history_with_its_transaction(
     known, and what comes then is new."""
     refusal = '{"detail": "no pool for token=hunter2hunter2"}'
     proxy.faults.append(Fault("POST", CREATE, status=422, body=refusal, after=1, times=1))
-    plan_id = three_flows.deploy().document["plan_id"]
+    failed = three_flows.deploy().document
+    plan_id = failed["plan_id"]
     listed = three_flows.run("error", "list", "--plan-id", plan_id, "-o", "json").document
     (error,) = listed["errors"]
+    assert [told["error_id"] for told in failed["errors"]] == [error["error_id"]]
     assert (error["error_code"], error["command"]) == ("DEPLOYMENT_CREATE_FAILED", "deploy")
     assert (error["environment"], error["plan_id"]) == ("development", plan_id)
     shown = three_flows.run("error", "show", error["error_id"], "-v").output

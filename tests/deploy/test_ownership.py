@@ -208,7 +208,7 @@ def test_prune_keeps_what_has_a_run_in_flight(two_flows: Workspace) -> None:
     two_flows.ask("POST", f"/flow_runs/{run['id']}/set_state", {"state": {"type": "RUNNING"}, "force": True})
     result = two_flows.deploy("--prune", "--yes")
     (warning,) = [w for w in result.document["warnings"] if w["error_code"] == "DEPLOYMENT_STILL_USED"]
-    assert "1 run(s) in flight" in warning["message"]
+    assert "1 run in flight" in warning["message"]
     assert len(two_flows.stored()) == 2
 
 

@@ -36,8 +36,18 @@ def test_a_deletion_that_the_server_refuses(deployed: Workspace, proxy: Recordin
     """The deployment is there, as it was."""
     proxy.faults.append(Fault("DELETE", DEPLOYMENT, status=422))
     finished = deployed.run("clean", "--yes", "-o", "json")
-    assert (finished.status, finished.codes) == (1, ["DEPLOYMENT_DELETE_FAILED"])
+    assert (finished.status, finished.codes) == (1, ["DEPLOYMENT_CLEANUP_FAILED"])
     assert deployed.deployment_name("load") in deployed.stored()
+
+
+def test_a_pruned_deployment_that_the_server_keeps(deployed: Workspace, proxy: RecordingProxy) -> None:
+    """The deployment is there, and what was new is gone again."""
+    (deployed.root / "flows" / "load.py").unlink()
+    deployed.write_flow("clean_up")
+    proxy.faults.append(Fault("DELETE", DEPLOYMENT, status=422, times=1))
+    finished = deployed.deploy("--prune", "--yes")
+    assert (finished.status, finished.codes) == (1, ["DEPLOYMENT_DELETE_FAILED"])
+    assert set(deployed.stored()) == {deployed.deployment_name("load")}
 
 
 def test_a_name_that_a_url_cannot_hold(workspace: Workspace) -> None:

@@ -23,6 +23,7 @@ from deployment_system.error_handling import (
     RollbackManager,
     RollbackPlan,
 )
+from deployment_system.error_handling.counted import counted
 from deployment_system.error_handling.store import Note
 
 
@@ -43,7 +44,7 @@ def run_transaction(
     them, with the notes on it; `finish` is the last thing before the commit.
     """
     plan_id = manager.start_transaction(
-        f"{len(plan.effective) + len(plan.effective_images)} change(s) in {plan.environment}",
+        f"{counted(len(plan.effective) + len(plan.effective_images), 'change')} in {plan.environment}",
         scope=scope_of(project),
     )
     as_planned = plan.effective

@@ -75,6 +75,10 @@ class Ledger:
         return self.outcomes.get((change.flow_name, change.name), Outcome.NOT_STARTED)
 
 
+_NOT_OF_A_DEPLOYMENT = (ErrorCodes.PREFECT_AUTH_FAILED, ErrorCodes.SERVER_URL_INVALID)
+"""Refusals that say nothing about what was refused."""
+
+
 @dataclass(frozen=True)
 class Applier:
     """Makes the changes of one plan. Raises the first error; the ledger says how far it came."""
@@ -90,6 +94,8 @@ class Applier:
     progress: Progress = no_progress
     flow_ids: dict[str, str] = field(default_factory=dict)
     deployment_ids: dict[tuple[str, str], str] = field(default_factory=dict)
+    deletion_refused: ErrorCodes = ErrorCodes.DEPLOYMENT_DELETE_FAILED
+    """What it is when the server refuses to remove a deployment."""
 
     def apply(self, changes: Sequence[Change]) -> None:
         """All phases."""
@@ -176,8 +182,25 @@ class Applier:
         except PrefectAPIError as error:
             if _nothing_happened(error):
                 self.ledger.record(change, Outcome.FAILED if before is Outcome.NOT_STARTED else before)
-            raise _told_for(change, error, context) from error
+            raise self._told_for(change, error, context) from error
         self.ledger.record(change, outcome)
+
+    def _told_for(
+        self, change: Change, error: PrefectAPIError, context: ErrorContext
+    ) -> DeploymentSystemError:
+        """The deployment's error for a refusal; an outage stays what it is, with its place added."""
+        if error.retryable or error.error_code in _NOT_OF_A_DEPLOYMENT:
+            return error.with_context(**context.to_dict())
+        code = {
+            Action.CREATE: ErrorCodes.DEPLOYMENT_CREATE_FAILED,
+            Action.UPDATE: ErrorCodes.DEPLOYMENT_UPDATE_FAILED,
+            Action.DELETE: self.deletion_refused,
+        }.get(change.action, ErrorCodes.DEPLOYMENT_FAILED)
+        return DeploymentError(
+            f"deployment {change.name!r} could not be {change.action.value}d: {error.message}",
+            error_code=code,
+            context=context.extended(**error.context.extra),
+        )
 
     def _create_or_update(self, change: Change, context: ErrorContext) -> None:
         if is_put_whole(change):
@@ -264,19 +287,3 @@ def _nothing_happened(error: PrefectAPIError) -> bool:
         return not attempts_of(error)
     status = error.context.extra.get("status")
     return status is not None and httpx.codes.is_client_error(status) and not attempts_of(error)
-
-
-def _told_for(change: Change, error: PrefectAPIError, context: ErrorContext) -> DeploymentSystemError:
-    """The deployment's error for a refusal; an outage stays what it is, with its place added."""
-    if error.retryable or error.error_code in (ErrorCodes.PREFECT_AUTH_FAILED, ErrorCodes.SERVER_URL_INVALID):
-        return error.with_context(**context.to_dict())
-    code = {
-        Action.CREATE: ErrorCodes.DEPLOYMENT_CREATE_FAILED,
-        Action.UPDATE: ErrorCodes.DEPLOYMENT_UPDATE_FAILED,
-        Action.DELETE: ErrorCodes.DEPLOYMENT_DELETE_FAILED,
-    }.get(change.action, ErrorCodes.DEPLOYMENT_FAILED)
-    return DeploymentError(
-        f"deployment {change.name!r} could not be {change.action.value}d: {error.message}",
-        error_code=code,
-        context=context.extended(**error.context.extra),
-    )

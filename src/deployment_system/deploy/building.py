@@ -33,6 +33,7 @@ from deployment_system.error_handling import (
     RollbackManager,
     ValidationError,
 )
+from deployment_system.error_handling.counted import counted
 
 EXIT_FAILED = 1
 
@@ -151,7 +152,7 @@ def _made(project: Project, manager: RollbackManager, make: Callable[[], None], 
     """Runs a transaction; its plan's id."""
     plan_id = None
     try:
-        with manager.transaction(f"build {count} image(s)", scope=scope_of(project)) as plan_id:
+        with manager.transaction(f"build {counted(count, 'image')}", scope=scope_of(project)) as plan_id:
             make()
     except DeploymentSystemError as error:
         plan = None if plan_id is None else manager.rollback_plans[plan_id]

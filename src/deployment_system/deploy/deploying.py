@@ -210,6 +210,7 @@ def clean(
             check_same(plan, anew)
             plan = replace(plan, changes=anew.changes)
         applier = _applier(project, server, options, manager, progress)
+        applier = replace(applier, deletion_refused=ErrorCodes.DEPLOYMENT_CLEANUP_FAILED)
         finish = partial(_remove_images, project, manager, plan, progress) if plan.removed_images else None
         return run_transaction(project, applier, manager, plan, began, finish=finish)
 

@@ -25,6 +25,7 @@ from deployment_system.error_handling import (
     ErrorContext,
     PrefectAPIError,
 )
+from deployment_system.error_handling.counted import counted
 
 BREAKING_FASTAPI = Version("0.151")
 
@@ -217,7 +218,7 @@ def _pool(
     if not online:
         remedy = [f"`prefect worker start --pool {name}`"]
         return _failed("work pool", _not_ready(name, "has no worker that is online", remedy, context))
-    return Check("work pool", f"{name!r} has {len(online)} worker(s) online")
+    return Check("work pool", f"{name!r} has {counted(len(online), 'worker')} online")
 
 
 def _not_ready(name: str, why: str, remediation: list[str], context: ErrorContext) -> PrefectAPIError:

@@ -21,6 +21,7 @@ from deployment_system.error_handling import (
     ErrorContext,
     ErrorSeverity,
 )
+from deployment_system.error_handling.counted import counted
 
 if TYPE_CHECKING:
     from deployment_system.deploy.image_plan import ImageChange
@@ -248,8 +249,10 @@ def schedule_warnings(change: Change) -> Iterable[DeploymentSystemError]:
                 context=context,
             )
     if change.kept_schedules:
+        schedules = counted(change.kept_schedules, "schedule")
+        stay = "it stays" if change.kept_schedules == 1 else "they stay"
         yield DeploymentError(
-            f"{change.name!r} has {change.kept_schedules} schedule(s) that nobody declared: they stay",
+            f"{change.name!r} has {schedules} that nobody declared: {stay}",
             error_code=ErrorCodes.SCHEDULE_NOT_DECLARED,
             severity=ErrorSeverity.LOW,
             context=context,

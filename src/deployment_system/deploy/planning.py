@@ -43,6 +43,7 @@ from deployment_system.error_handling import (
     ErrorSeverity,
     ValidationError,
 )
+from deployment_system.error_handling.counted import counted
 from deployment_system.error_handling.store import Store
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def in_use(
     for run in server.runs.in_flight(list(reasons)):
         runs[run["deployment_id"]] = runs.get(run["deployment_id"], 0) + 1
     for deployment_id, count in runs.items():
-        reasons[deployment_id].append(f"{count} run(s) in flight")
+        reasons[deployment_id].append(f"{counted(count, 'run')} in flight")
     return {
         deployment.id: DeploymentError(
             f"{deployment.name!r} is kept: {' and '.join(reasons[deployment.id])}",
@@ -334,10 +335,11 @@ def _nothing_left(
         remediation = [f"Use a flow name, a deployment name or a file; flows found: {known}."]
         error = ValidationError(text, error_code=ErrorCodes.NOTHING_TO_DEPLOY, remediation=remediation)
     else:
-        found = (
-            f"{len(assessment.flows)} flow(s) were found, none of them"
+        found = counted(len(assessment.flows), "flow")
+        text = (
+            f"of {found} found, none can be deployed"
             if assessment.flows
-            else "no flow was found that"
+            else "no flow was found that can be deployed"
         )
-        error = ValidationError(f"{found} can be deployed", error_code=ErrorCodes.NOTHING_TO_DEPLOY)
+        error = ValidationError(text, error_code=ErrorCodes.NOTHING_TO_DEPLOY)
     return [*(item.error for item in skipped), error]

@@ -57,7 +57,7 @@ DEPLOYMENT_ENTRIES: tuple[CodeEntry, ...] = (
     ),
     CodeEntry(
         ErrorCodes.DEPLOYMENT_DELETE_FAILED,
-        title="A deployment could not be removed",
+        title="A deployment that `--prune` removes stayed",
         category=ErrorCategory.DEPLOYMENT,
         severity=ErrorSeverity.HIGH,
         retryable=False,
@@ -109,18 +109,22 @@ DEPLOYMENT_ENTRIES: tuple[CodeEntry, ...] = (
     ),
     CodeEntry(
         ErrorCodes.DEPLOYMENT_CLEANUP_FAILED,
-        title="Something could not be cleaned up",
+        title="`clean` could not remove a deployment",
         category=ErrorCategory.DEPLOYMENT,
-        severity=ErrorSeverity.MEDIUM,
+        severity=ErrorSeverity.HIGH,
         retryable=False,
-        explanation="What was made on the way could not be removed; the message names it.",
+        explanation=(
+            "The server refused to remove it; its own words stand in the message. What `clean` had removed"
+            " before was put back."
+        ),
         remedies=(
             Remedy(
-                "Remove what the message names.",
+                "Run `deployment-cli clean` again once the server's reason is gone; `--only` leaves out a"
+                " deployment that has to stay.",
                 Confidence.ADVICE,
             ),
         ),
-        example="the temporary image could not be removed",
+        example="deployment 'load-python-production' could not be deleted: the server answered 422",
     ),
     CodeEntry(
         ErrorCodes.DEPLOYMENT_OWNED_BY_ANOTHER_PROJECT,
@@ -160,7 +164,7 @@ DEPLOYMENT_ENTRIES: tuple[CodeEntry, ...] = (
                 Confidence.ADVICE,
             ),
         ),
-        example="'load-python-production' is kept: 2 run(s) in flight",
+        example="'load-python-production' is kept: 2 runs in flight",
     ),
     CodeEntry(
         ErrorCodes.DEPLOYMENT_INTERRUPTED,
@@ -247,7 +251,7 @@ DEPLOYMENT_ENTRIES: tuple[CodeEntry, ...] = (
                 Confidence.ADVICE,
             ),
         ),
-        example="'load-python-production' has 1 schedule(s) that nobody declared: they stay",
+        example="'load-python-production' has 1 schedule that nobody declared: it stays",
     ),
     CodeEntry(
         ErrorCodes.CONFIRMATION_REQUIRED,

@@ -7,6 +7,7 @@ from typing import Any
 
 from deployment_system.error_handling.code_frame import code_frame, printable, wrapped
 from deployment_system.error_handling.code_registry import REGISTRY
+from deployment_system.error_handling.counted import counted
 from deployment_system.error_handling.error_codes import CodeEntry, ErrorCategory, ErrorCodes
 from deployment_system.error_handling.error_types import DeploymentSystemError
 from deployment_system.error_handling.plain_values import valid_text
@@ -106,7 +107,7 @@ def _place(error: DeploymentSystemError) -> Iterator[str]:
 def _other_places(others: Sequence[DeploymentSystemError]) -> Iterator[str]:
     if not others:
         return
-    yield f"  the same in {len(others)} more place{'s' if len(others) > 1 else ''}:"
+    yield f"  the same in {counted(len(others), 'more place')}:"
     for error in others[:_MOST_PLACES]:
         names = (
             ("flow", error.context.flow_name),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import overload
 
+from deployment_system.error_handling.counted import counted
 from deployment_system.error_handling.error_report import ErrorReport
 from deployment_system.error_handling.store.error_records import ErrorRecords
 
@@ -39,4 +40,4 @@ class ErrorHistory(Sequence[ErrorReport]):
         raise IndexError("there are not so many errors")
 
     def __repr__(self) -> str:
-        return f"<{len(self)} error(s)>"
+        return f"<{counted(len(self), 'error')}>"

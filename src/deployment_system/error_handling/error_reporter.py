@@ -118,6 +118,8 @@ class ErrorReporter:
         reports = [report_of(error, around, owner=self._owner, known=known) for error in errors]
         kept = self._keep([report.document for report in reports])
         for report in reports:
+            if kept is not Kept.NOWHERE:
+                report.error.error_id = report.error_id
             self._log(report)
         return [replace(report, kept=kept) for report in reports]
 

@@ -71,6 +71,8 @@ class DeploymentSystemError(Exception):
     remedies: tuple[Remedy, ...]
     retryable: bool
     timestamp: datetime
+    error_id: str | None = None
+    """Its name in the error history, once it is kept there."""
 
     def __init__(
         self,
@@ -165,6 +167,7 @@ class DeploymentSystemError(Exception):
             "fingerprint": self._fingerprint(causes),
             "timestamp": self.timestamp.isoformat(),
             "traceback": self._traceback_text(),
+            **({"error_id": self.error_id} if self.error_id else {}),
         }
 
     @classmethod
@@ -188,6 +191,7 @@ class DeploymentSystemError(Exception):
             timestamp=datetime.fromisoformat(record["timestamp"]) if record.get("timestamp") else None,
         )
         error._recorded_traceback = record.get("traceback")
+        error.error_id = record.get("error_id")
         return error
 
     def _traceback_text(self) -> str | None:

@@ -24,6 +24,7 @@ from deployment_system.error_handling import (
     ErrorFilter,
     ErrorSeverity,
 )
+from deployment_system.error_handling.counted import counted
 from deployment_system.error_handling.store.error_filter import in_utc
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -169,7 +170,7 @@ def export(invocation: Invocation, /, output: Path | None, **values: Any) -> int
         count = history.records.count(wanted)
         history.export_error_report(output, format_name, wanted)
     document = {"status": "written", "file": os.fspath(output), "format": format_name, "errors": count}
-    write_result(invocation, document, f"{count} error(s) written to {output}")
+    write_result(invocation, document, f"{counted(count, 'error')} written to {output}")
     return 0
 
 
@@ -193,7 +194,7 @@ def report(invocation: Invocation, /, html: Path, limit: int, **values: Any) -> 
         found = history.summary(wanted, limit=limit)
     write_whole(html, error_page(found, wanted))
     document = {"status": "written", "file": os.fspath(html), "errors": found.total_errors}
-    write_result(invocation, document, f"{found.total_errors} error(s) in {html}")
+    write_result(invocation, document, f"{counted(found.total_errors, 'error')} in {html}")
     return 0
 
 
@@ -207,7 +208,7 @@ def clear(invocation: Invocation, /, **values: Any) -> int:
     wanted = _filter(invocation, values)
     with history_here(invocation) as history:
         count = history.records.count(wanted)
-        what = f"{count} error(s){filter_words(wanted)}"
+        what = f"{counted(count, 'error')}{filter_words(wanted)}"
         if count == 0:
             write_result(invocation, {"status": "nothing_to_do", "removed": 0}, "there is nothing to forget")
             return 0
@@ -216,7 +217,8 @@ def clear(invocation: Invocation, /, **values: Any) -> int:
             write_result(invocation, {"status": "kept", "removed": 0}, f"{what} kept")
             return 0
         removed = history.clear(wanted)
-    write_result(invocation, {"status": "cleared", "removed": removed}, f"{removed} error(s) forgotten")
+    document = {"status": "cleared", "removed": removed}
+    write_result(invocation, document, f"{counted(removed, 'error')} forgotten")
     return 0
 
 

@@ -21,6 +21,7 @@ from deployment_system.cli.render.rollback_plans import (
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.recovering import plan_named, preview, recover, unfinished_plans
 from deployment_system.deploy.transactions import EXIT_ROLLBACK_INCOMPLETE, transactions
+from deployment_system.error_handling.counted import counted
 
 
 @click.group()
@@ -126,7 +127,7 @@ def cleanup(invocation: Invocation, /, days: float, **values: Any) -> int:
     take_common(invocation, values)
     with transactions(open_here(invocation, for_recovery=True)) as manager:
         removed = manager.cleanup_old_plans(days)
-    write_result(invocation, {"removed": removed}, f"{removed} transaction(s) forgotten")
+    write_result(invocation, {"removed": removed}, f"{counted(removed, 'transaction')} forgotten")
     return 0
 
 

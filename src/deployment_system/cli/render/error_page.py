@@ -7,6 +7,7 @@ from typing import Any
 
 from deployment_system.cli.render.errors import every, filter_words
 from deployment_system.error_handling import ErrorFilter, ErrorGroup, ErrorSummary
+from deployment_system.error_handling.counted import counted
 
 _MOST_DAYS = 90
 _MOST_BARS = 12
@@ -38,14 +39,15 @@ _PLOTS = (
 def error_page(summary: ErrorSummary, wanted: ErrorFilter, *, now: datetime | None = None) -> Iterator[str]:
     """The pieces of the page. `now` is when it says that it was made, and its last day."""
     now = now or datetime.now(UTC)
-    title = f"{summary.total_errors:,} error(s){filter_words(wanted)}"
+    title = f"{counted(summary.total_errors, 'error')}{filter_words(wanted)}"
     yield '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
     # Whatever an error says, a browser loads and runs nothing for it.
     yield '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
     yield "style-src 'unsafe-inline'\">\n"
     yield f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
     yield f"<h1>{escape(title)}</h1>\n"
-    yield f"<p>{summary.group_count:,} different fault(s). Made {_time(now)} UTC; all times are in UTC.</p>\n"
+    faults = counted(summary.group_count, "different fault")
+    yield f"<p>{faults}. Made {_time(now)} UTC; all times are in UTC.</p>\n"
     if summary.by_day:
         yield f"<h2>By day</h2>\n{_days(summary.by_day, now.date())}\n"
     for heading, name in _PLOTS:

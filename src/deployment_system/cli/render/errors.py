@@ -16,6 +16,7 @@ from deployment_system.error_handling import (
     format_user_error,
 )
 from deployment_system.error_handling.code_frame import printable, wrapped
+from deployment_system.error_handling.counted import counted
 
 if TYPE_CHECKING:
     from deployment_system.error_handling.error_guidance import Guidance
@@ -37,7 +38,8 @@ def summary_text(summary: ErrorSummary, wanted: ErrorFilter, limit: int) -> str:
     words = filter_words(wanted)
     if summary.total_errors == 0:
         return f"the history holds no error{words}"
-    lines = [f"{summary.total_errors:,} error(s){words}, {summary.group_count:,} different fault(s)"]
+    faults = counted(summary.group_count, "different fault")
+    lines = [f"{counted(summary.total_errors, 'error')}{words}, {faults}"]
     for title, name in (
         ("category", "category"),
         ("severity", "severity"),
@@ -93,7 +95,7 @@ def guidance_text(guidance: "Guidance") -> str:
     """What to do; of several codes, those that were met first."""
     met = sum(guidance.counts.values())
     last = f", the last time {_time(guidance.last_seen)}" if guidance.last_seen else ""
-    history = f"met {met:,} time(s){last}" if met else "the history holds none"
+    history = f"met {counted(met, 'time')}{last}" if met else "the history holds none"
     if guidance.is_code:
         return f"{explain_text(guidance.entries[0])}\n\n{history}"
     lines = [*wrapped(f"{guidance.subject}: {guidance.meaning}", "  "), history]

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from deployment_system.error_handling.counted import counted
+
 if TYPE_CHECKING:
     # Only types: `discover` shall not wait for the rooms that deploy.
     from deployment_system.deploy.assess import Assessment
@@ -15,8 +17,8 @@ def discovery_text(found: "Discovery") -> str:
     for item in found.not_deployable:
         lines.append(f"not deployable: {item.name} ({item.file}:{item.line}): {item.reason}")
     lines.append(
-        f"{len(found.flows)} flow(s) in {found.files_scanned} Python file(s), "
-        f"{len(found.errors)} error(s), {found.seconds:.2f} s"
+        f"{counted(len(found.flows), 'flow')} in {counted(found.files_scanned, 'Python file')}, "
+        f"{counted(len(found.errors), 'error')}, {found.seconds:.2f} s"
     )
     return "\n".join(lines)
 
@@ -31,8 +33,8 @@ def validation_text(report: "Assessment", environment: str) -> str:
         lines.append(f"{sign} {flow.name:<{width}}  {flow.file}{count}")
     verdict = "valid" if report.valid else "invalid"
     lines.append(
-        f"environment {environment}: {verdict}; {len(report.flows)} flow(s), "
-        f"{len(report.errors)} error(s), {len(report.warnings)} warning(s)"
+        f"environment {environment}: {verdict}; {counted(len(report.flows), 'flow')}, "
+        f"{counted(len(report.errors), 'error')}, {counted(len(report.warnings), 'warning')}"
     )
     return "\n".join(lines)
 
@@ -44,4 +46,4 @@ def _number_of_errors(report: "Assessment", flow: "Flow") -> str:
         context = error.context
         file = context.extra.get("flow_file") or context.file_path
         count += context.flow_name == flow.name or (context.flow_name is None and file == flow.file)
-    return f"{max(1, count)} error{'s' if count > 1 else ''}"
+    return counted(max(1, count), "error")

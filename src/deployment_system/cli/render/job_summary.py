@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from deployment_system.cli.render.findings import Findings
 from deployment_system.error_handling import DeploymentSystemError, SameReason, group_errors
+from deployment_system.error_handling.counted import counted
 from deployment_system.error_handling.error_format import place_text
 
 LARGEST = 1_000_000
@@ -33,7 +34,7 @@ def job_summary(findings: Findings, environment: str) -> str:
 
 def _heading(findings: Findings, environment: str) -> str:
     counts = ", ".join(
-        f"{len(items)} {word}{'' if len(items) == 1 else 's'}"
+        counted(len(items), word)
         for word, items in (
             ("flow", findings.flows),
             ("error", findings.errors),

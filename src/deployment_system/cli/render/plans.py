@@ -11,6 +11,7 @@ from deployment_system.deploy.apply import Outcome
 from deployment_system.deploy.plan import Action, Change, Plan
 from deployment_system.deploy.planned_steps import PlannedStep
 from deployment_system.deploy.result import DeployResult, Status
+from deployment_system.error_handling.counted import counted
 
 LONGEST_VALUE = 60
 SIGNS = {
@@ -64,17 +65,17 @@ def _removed_image(name: str) -> str:
 
 def _ending(result: DeployResult) -> str:
     plan = result.plan
-    skipped = f", {_flows(len({item.flow for item in plan.skipped}))} skipped" if plan.skipped else ""
+    skipped = _skipped(plan)
     if result.status is Status.UNCHANGED:
         count = len(plan.changes)
-        return f"nothing to do in {plan.environment}: {count} deployment(s) as declared{skipped}"
+        return f"nothing to do in {plan.environment}: {counted(count, 'deployment')} as declared{skipped}"
     if result.status in (Status.DEPLOYED, Status.RECOVERED):
         parts = [f"{count} {DONE[action]}" for action, count in _counts(plan) if count]
         if plan.removed_images:
-            parts.append(f"{_counted(len(plan.removed_images), 'image name')} deleted")
+            parts.append(f"{counted(len(plan.removed_images), 'image name')} deleted")
         parts = parts or [f"{plan.summary['unchanged']} unchanged"]
         if plan.steps:
-            parts.insert(0, f"{_counted(len(plan.steps), 'step')} run")
+            parts.insert(0, f"{counted(len(plan.steps), 'step')} run")
         mended = "recovered, then " if result.status is Status.RECOVERED else ""
         return f"{plan.environment}: {mended}{', '.join(parts)}{skipped}, in {result.seconds:.1f} s"
     if result.status is Status.ROLLED_BACK:
@@ -88,12 +89,9 @@ def _counts(plan: Plan) -> list[tuple[Action, int]]:
     return [(action, plan.summary[action.value]) for action in DONE]
 
 
-def _flows(count: int) -> str:
-    return _counted(count, "flow")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+def _skipped(plan: Plan) -> str:
+    flows = {item.flow for item in plan.skipped}
+    return f", {counted(len(flows), 'flow')} skipped" if flows else ""
 
 
 def _step_line(planned: PlannedStep) -> str:
@@ -106,12 +104,12 @@ def _step_line(planned: PlannedStep) -> str:
 def _summary(plan: Plan) -> str:
     parts = [f"{count} to {DOING[action]}" for action, count in _counts(plan) if count]
     if plan.removed_images:
-        parts.append(f"{_counted(len(plan.removed_images), 'image name')} to delete")
+        parts.append(f"{counted(len(plan.removed_images), 'image name')} to delete")
     unchanged = plan.summary["unchanged"]
     if plan.steps:
-        parts.insert(0, f"{_counted(len(plan.steps), 'step')} to run")
+        parts.insert(0, f"{counted(len(plan.steps), 'step')} to run")
     text = ", ".join([*parts, f"{unchanged} unchanged"]) if parts else f"nothing to do: {unchanged} unchanged"
-    skipped = f", {_flows(len({item.flow for item in plan.skipped}))} skipped" if plan.skipped else ""
+    skipped = _skipped(plan)
     return f"{plan.environment}: {text}{skipped}"
 
 

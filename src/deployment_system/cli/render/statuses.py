@@ -5,6 +5,7 @@ from textwrap import wrap
 from deployment_system.cli.render.plans import schedule_words
 from deployment_system.deploy.runs import RunHealth
 from deployment_system.deploy.status import DeploymentStatus, StatusReport
+from deployment_system.error_handling.counted import counted
 
 NAME_WIDTH = 44
 WIDTH = 74
@@ -26,7 +27,7 @@ def status_text(report: StatusReport) -> str:
     not_ready = sum(not item.ready for item in report.deployments)
     crashed = sum(item.runs.broken for item in report.deployments)
     lines.append(
-        f"{report.environment}: {len(report.deployments)} deployment(s), {drifted} not as declared, "
+        f"{report.environment}: {counted(len(report.deployments), 'deployment')}, {drifted} not as declared, "
         f"{not_ready} without a worker" + (f", {crashed} with a crashed last run" if crashed else "")
     )
     return "\n".join(lines)
