@@ -4,8 +4,7 @@ Every request that this system sends to a server leaves here; `connection` says 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -28,6 +27,7 @@ from deployment_system.error_handling import (
     RetryBudget,
     RetryPolicy,
 )
+from deployment_system.error_handling.closing import Closing
 
 __all__ = ["Credentials", "PrefectServer"]
 
@@ -37,7 +37,7 @@ OLDEST_SERVER = (3, 2)
 Item = TypeVar("Item")
 
 
-class PrefectServer:
+class PrefectServer(Closing):
     """A Prefect server. Safe to use from several threads. Close it, or use it in a `with` block.
 
     Every method raises `PrefectAPIError`; with the code CIRCUIT_OPEN where the server failed so often in a
@@ -64,17 +64,6 @@ class PrefectServer:
         )
         self.url = self._connection.url
         self.runs = FlowRuns(self._connection)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Ends the connections."""

@@ -8,8 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import docker
 import docker.utils
@@ -26,6 +25,7 @@ from deployment_system.error_handling import (
     RetryPolicies,
     RetryPolicy,
 )
+from deployment_system.error_handling.closing import Closing
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 PUSH_IDLE_SECONDS = 300.0
@@ -63,7 +63,7 @@ class Image:
     """As `REPOSITORY@DIGEST`, of registries that have it."""
 
 
-class DockerEngine:
+class DockerEngine(Closing):
     """An engine. Connects at the first call. Close it, or use it in a `with` block.
 
     `url` is `unix://…`, `tcp://…` or `ssh://…`; without it DOCKER_HOST, or the socket of this machine. What
@@ -84,17 +84,6 @@ class DockerEngine:
         self._retry = RetryHandler(retry_policy)
         self._turn = threading.Lock()
         self._client: docker.APIClient | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Gives the connections up."""

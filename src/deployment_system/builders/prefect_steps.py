@@ -14,13 +14,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 from deployment_system.builders import step_errors
 from deployment_system.builders.step_errors import Step
 from deployment_system.builders.step_output import StepOutput
 from deployment_system.error_handling import DeploymentSystemError
+from deployment_system.error_handling.closing import Closing
 
 STEP_SECONDS = 600.0
 """The most that a step may take, where nothing else is said."""
@@ -41,7 +41,7 @@ def _nobody(line: str) -> None:
     """Lines are not told to anybody."""
 
 
-class StepRunner:
+class StepRunner(Closing):
     """A context manager; what is still running at its end is ended, with all that it has started.
 
     `environ` is handed on as it is: PREFECT_API_URL and the credentials in it say where blocks and
@@ -65,14 +65,6 @@ class StepRunner:
         self._timeout_seconds = timeout_seconds
         self._log: TextIO | None = None
         self._child: _Child | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def run(self, step: Step, *, timeout_seconds: float | None = None) -> dict[str, Any]:
         """Runs one step and returns its outputs, JSON values by their names; none where the function

@@ -9,8 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -24,6 +23,7 @@ from deployment_system.error_handling import (
     RetryPolicies,
     RetryPolicy,
 )
+from deployment_system.error_handling.closing import Closing
 
 MANIFEST_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -62,7 +62,7 @@ class Manifest:
         return config.get("digest")
 
 
-class Registry:
+class Registry(Closing):
     """A registry. Close it, or use it in a `with` block. Methods raise DockerError with
     DOCKER_REGISTRY_UNAVAILABLE, _UNAUTHORIZED or _REFUSED. No message holds a credential."""
 
@@ -81,17 +81,6 @@ class Registry:
         self._client = httpx.Client(
             base_url=registry_url(host), timeout=timeout_seconds, follow_redirects=True, trust_env=True
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Gives the connections up."""

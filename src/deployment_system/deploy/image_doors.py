@@ -2,11 +2,11 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from deployment_system.deploy.project import Project
 from deployment_system.error_handling import UndoHandler
+from deployment_system.error_handling.closing import Closing
 
 if TYPE_CHECKING:  # most commands need no Docker, and do not wait for its import
     from deployment_system.builders.build_log import OnLine
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # most commands need no Docker, and do not wait for its impor
     from deployment_system.builders.registry_credentials import RegistryCredentials
 
 
-class ImageDoors:
+class ImageDoors(Closing):
     """Use it in a `with` block, which closes the connections. Methods raise DockerError."""
 
     def __init__(self, project: Project) -> None:
@@ -27,12 +27,8 @@ class ImageDoors:
         self._registries: dict[str, Registry] = {}
         self._given: dict[str, RegistryCredentials] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Gives the connections up."""
         self._stack.close()
 
     def engine(self, url: str | None = None) -> "DockerEngine":

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from deployment_system.error_handling.closing import Closing
 from deployment_system.error_handling.error_analysis import ErrorSummary, grouped, new_since
 from deployment_system.error_handling.error_format import format_user_error
 from deployment_system.error_handling.error_history import ErrorHistory
@@ -53,7 +53,7 @@ _log = logging.getLogger(LOGGER_NAME)
 _log.addHandler(logging.NullHandler())
 
 
-class ErrorReporter:
+class ErrorReporter(Closing):
     """Tells and keeps errors. Threads may share one; close it, or use it in `with`.
 
     `log_level`: reports below it are not logged; LOW is INFO, MEDIUM WARNING, HIGH ERROR, CRITICAL CRITICAL.
@@ -199,17 +199,6 @@ class ErrorReporter:
             if self._opened is not None and self._opened is not self._target:
                 self._opened.close()
                 self._opened = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # --- keeping
 

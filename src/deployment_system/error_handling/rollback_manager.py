@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
+from deployment_system.error_handling.closing import Closing
 from deployment_system.error_handling.error_codes import ErrorCodes
 from deployment_system.error_handling.error_types import DeploymentSystemError, RecoveryError
 from deployment_system.error_handling.rollback_data import RollbackFunction, calling, described
@@ -79,7 +79,7 @@ class _Open:
     """Known to be done, and not yet written down: that goes with the next write."""
 
 
-class RollbackManager:
+class RollbackManager(Closing):
     """Runs transactions on a store. Without arguments the store is in memory and ends with the process.
 
     `handlers` are the undo handlers by name; `file` is always there. `run_side_by_side` runs the undoing
@@ -283,14 +283,6 @@ class RollbackManager:
             self._leave(self._open)
         if self._owns_store:
             self.store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # --- inside
 

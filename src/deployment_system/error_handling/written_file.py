@@ -1,4 +1,4 @@
-"""A file written whole or not at all."""
+"""Files written whole, or never over another."""
 
 import os
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from deployment_system.error_handling.error_codes import ErrorCategory, ErrorCodes
-from deployment_system.error_handling.error_types import DeploymentError, ErrorContext
+from deployment_system.error_handling.error_types import ConfigurationError, DeploymentError, ErrorContext
 
 
 def write_whole(path: Path, pieces: Iterable[str]) -> Path:
@@ -30,6 +30,28 @@ def write_whole(path: Path, pieces: Iterable[str]) -> Path:
             error_code=ErrorCodes.OUTPUT_NOT_WRITTEN,
             category=ErrorCategory.FILESYSTEM,
             context=ErrorContext(file_path=path),
+            cause=error,
+        ) from error
+    return path
+
+
+def write_new(path: Path, text: str) -> Path:
+    """Writes a file where there is none. Raises CONFIG_FILE_EXISTS, and OUTPUT_NOT_WRITTEN."""
+    try:
+        with path.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError as error:
+        raise ConfigurationError(
+            f"{path.name} exists already and was left as it is",
+            error_code=ErrorCodes.CONFIG_FILE_EXISTS,
+            context=ErrorContext(file_path=path.name),
+            cause=error,
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path.name} cannot be written: {error.strerror or error}",
+            error_code=ErrorCodes.OUTPUT_NOT_WRITTEN,
+            context=ErrorContext(file_path=path.name),
             cause=error,
         ) from error
     return path

@@ -1,6 +1,5 @@
 """`build`: the images of flows that run in containers."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,6 +14,7 @@ from deployment_system.deploy.pace import DEFAULT_CEILING
 from deployment_system.deploy.planning import Selection
 from deployment_system.deploy.project import Project
 from deployment_system.error_handling import ConfigurationError, ErrorCodes, ErrorContext
+from deployment_system.error_handling.written_file import write_new
 
 
 @click.command()
@@ -83,28 +83,8 @@ def _eject(invocation: Invocation, project: Project) -> int:
     base = project.environment.image.base or default_base_image()
     text = generate_dockerfile(project.root, base).text
     file = project.root / GENERATED
-    _write_new(file, text)
+    write_new(file, text)
     write_result(
         invocation, {"status": "written", "file": GENERATED}, f"{GENERATED} written; it is yours now"
     )
     return 0
-
-
-def _write_new(file: Path, text: str) -> None:
-    try:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except FileExistsError as error:
-        raise ConfigurationError(
-            f"there is a {file.name} already; it was left as it is",
-            error_code=ErrorCodes.CONFIG_FILE_EXISTS,
-            context=ErrorContext(file_path=file.name),
-            cause=error,
-        ) from error
-    except OSError as error:
-        raise ConfigurationError(
-            f"{file.name} cannot be written: {error.strerror or error}",
-            error_code=ErrorCodes.OUTPUT_NOT_WRITTEN,
-            context=ErrorContext(file_path=file.name),
-            cause=error,
-        ) from error

@@ -8,7 +8,7 @@ import click
 from deployment_system.cli.invocation import Invocation, common_options, take_common
 from deployment_system.cli.output import write_result
 from deployment_system.config import CONFIGURATION_FILE, initial_configuration
-from deployment_system.error_handling import ConfigurationError, ErrorCodes, ErrorContext
+from deployment_system.error_handling.written_file import write_new
 
 
 @click.command()
@@ -19,23 +19,7 @@ def init(invocation: Invocation, /, **values: Any) -> int:
     take_common(invocation, values)
     file = Path.cwd() / (invocation.config_file or CONFIGURATION_FILE)
     text = initial_configuration(Path.cwd().name)
-    try:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except FileExistsError as error:
-        raise ConfigurationError(
-            f"{file.name} exists already and was left as it is",
-            error_code=ErrorCodes.CONFIG_FILE_EXISTS,
-            context=ErrorContext(file_path=file.name),
-            cause=error,
-        ) from error
-    except OSError as error:
-        raise ConfigurationError(
-            f"{file.name} cannot be written: {error.strerror or error}",
-            error_code=ErrorCodes.OUTPUT_NOT_WRITTEN,
-            context=ErrorContext(file_path=file.name),
-            cause=error,
-        ) from error
+    write_new(file, text)
     write_result(
         invocation,
         {"status": "created", "file": file.name},

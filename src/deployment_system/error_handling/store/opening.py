@@ -1,10 +1,9 @@
 """Opens a store by its address."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import unquote
 
+from deployment_system.error_handling.closing import Closing
 from deployment_system.error_handling.store.database import Database
 from deployment_system.error_handling.store.error_records import ErrorRecords
 from deployment_system.error_handling.store.failures import POSTGRESQL_REMEDY, unusable
@@ -17,7 +16,7 @@ _SQLITE = "sqlite:///"
 _POSTGRESQL = ("postgresql://", "postgres://")
 
 
-class Store:
+class Store(Closing):
     """The durable state: `journal`, `locks`, `notes` and `errors` of one database. Close it, or use it in
     `with`."""
 
@@ -32,17 +31,6 @@ class Store:
     def close(self) -> None:
         """Ends the connection; what was written stays."""
         self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def open_store(target: str | Path | None, *, patience_seconds: float | None = None) -> Store:
