@@ -221,6 +221,6 @@ CONFIGURATION_ENTRIES: tuple[CodeEntry, ...] = (
                 Confidence.ADVICE,
             ),
         ),
-        example="deployment 'image' has build steps, which are not supported yet",
+        example="schedules[0] renames another schedule (replaces), which is not supported yet",
     ),
 )

@@ -96,16 +96,17 @@ DEPLOYMENT_ENTRIES: tuple[CodeEntry, ...] = (
         severity=ErrorSeverity.HIGH,
         retryable=False,
         explanation=(
-            "The deployment failed in the middle, and not everything that was changed was put back."
-            " The message says what was and what was not done."
+            "The deployment failed in the middle, and not everything that was changed could be put back."
+            " The message names what was not."
         ),
         remedies=(
             Remedy(
-                "Mend the first error, and run `deployment-cli deploy` again.",
-                Confidence.ADVICE,
+                "`deployment-cli recovery list` shows what is left and why; `deployment-cli recovery execute`"
+                " tries again.",
+                Confidence.PROBABLE,
             ),
         ),
-        example="3 of 5 changes are on the server and stay there",
+        example="not everything could be put back: update load/load-python-production",
     ),
     CodeEntry(
         ErrorCodes.DEPLOYMENT_CLEANUP_FAILED,
