@@ -1,7 +1,7 @@
 """A user's repository, opened: its configuration, the active environment, the server and the state."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deployment_system.api.prefect_server import Credentials, PrefectServer
@@ -23,6 +23,7 @@ from deployment_system.error_handling import (
     ErrorCodes,
     ErrorContext,
     ErrorSeverity,
+    RetryPolicies,
 )
 from deployment_system.error_handling.collected import Collected, RetryWatch
 
@@ -75,6 +76,12 @@ class Project:
         return PrefectServer(
             url, known, timeout_seconds=self.environment.request_timeout_seconds, watch=watch
         )
+
+    def connect_once(self, timeout_seconds: float) -> PrefectServer:
+        """The server for who only wants to know whether it answers: nothing is tried again, or counted."""
+        once = replace(RetryPolicies.QUICK_RETRY, max_attempts=1)
+        known = Credentials(self.server.api_key, self.server.auth_string)
+        return PrefectServer(self.server.url, known, timeout_seconds=timeout_seconds, retry_policy=once)
 
     @property
     def state_target(self) -> str | Path:

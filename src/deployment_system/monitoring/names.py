@@ -21,3 +21,6 @@ FLOW_STATES = FOUND, INVALID = "found", "invalid"
 SYNC_STATES = IN_SYNC, OUT_OF_SYNC = "in_sync", "out_of_sync"
 LOCKED, INTERRUPTED, FAILED = "locked", "interrupted", "failed"
 """Outcomes of commands beside those that they report themselves."""
+
+LOCK_OF_DEPLOYER = "deploy "
+"""What the name of the lock of an environment's deployer begins with; the scope follows."""
