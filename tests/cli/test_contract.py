@@ -18,7 +18,6 @@ COMMANDS = [
     *("discover", "validate", "plan", "deploy", "status", "clean", "build", "doctor", "up", "down", "init"),
     *("explain", "error", "recovery", "serve", "completion"),
 ]
-LATER = ("serve",)
 
 
 @pytest.fixture
@@ -77,14 +76,6 @@ def test_wrong_usage_exits_2_in_the_format_asked_for(repository: Repository, arg
             ["USAGE_INVALID"],
         )
         assert document.document["errors"][0]["remediation"]
-
-
-@pytest.mark.parametrize("command", LATER)
-def test_what_a_later_version_brings_says_so_and_exits_2(repository: Repository, command: str) -> None:
-    """No stub that pretends."""
-    finished = repository.run(*command.split(), "-o", "json")
-    assert (finished.status, finished.codes) == (2, ["COMMAND_NOT_AVAILABLE"])
-    assert "later version" in finished.document["errors"][0]["message"]
 
 
 def test_a_misspelt_command_gets_the_nearest(repository: Repository) -> None:

@@ -30,6 +30,7 @@ from deployment_system.error_handling import (
     RetryPolicies,
     RetryPolicy,
 )
+from deployment_system.error_handling.collected import RetryWatch
 
 PAGE_SIZE = 200
 """The most objects that a Prefect server returns at once (PREFECT_API_DEFAULT_LIMIT's default)."""
@@ -82,6 +83,7 @@ class Connection:
         retry_policy: RetryPolicy = SERVER_RETRY,
         budget: RetryBudget | None = None,
         breaker: CircuitBreaker | None = None,
+        watch: RetryWatch | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         credentials = credentials or Credentials()
@@ -90,11 +92,16 @@ class Connection:
         if credentials.auth_string and not credentials.api_key:
             user, _, password = credentials.auth_string.partition(":")
             auth = httpx.BasicAuth(user, password)
+        self._watch = watch
+        self._budget = budget or RetryBudget()
+        self._breaker = breaker or CircuitBreaker(on_change=watch.circuit_changed if watch else None)
         self._retry = RetryHandler(
             retry_policy,
-            budget=budget or RetryBudget(),
-            breaker=breaker or CircuitBreaker(),
+            watch.attempt_failed if watch else None,
+            budget=self._budget,
+            breaker=self._breaker,
             open_error=self._circuit_open,
+            on_recovered=watch.call_recovered if watch else None,
         )
         self._count = threading.Lock()
         self.requests_sent = 0
@@ -118,6 +125,8 @@ class Connection:
     def close(self) -> None:
         """Ends the connections."""
         self._client.close()
+        if self._watch is not None and self.requests_sent:
+            self._watch.ended(self._breaker.state, self._budget.tokens / (self._budget.policy.capacity or 1))
 
     def call(self, method: str, path: str, body: Any, context: ErrorContext) -> Any:
         """The object that the server answers; None where it answers without content."""
@@ -224,6 +233,8 @@ class Connection:
     def _send(self, method: str, path: str, body: Any, context: ErrorContext) -> httpx.Response:
         with self._count:
             self.requests_sent += 1
+        if self._watch is not None:
+            self._watch.sent()
         asks, sent = _only_asks(method, path), time.monotonic()
         try:
             with nullcontext() if asks else _uninterrupted():
@@ -243,6 +254,8 @@ class Connection:
             self._late_until = max(self._late_until, late_until)
 
     def _circuit_open(self, refusal: OpenCircuit) -> Exception:
+        if self._watch is not None:
+            self._watch.refused()
         return translate.circuit_open(refusal, self.url)
 
     def _raise_for_status(self, answer: httpx.Response, context: ErrorContext) -> None:

@@ -28,6 +28,7 @@ from deployment_system.error_handling import (
     RetryPolicy,
 )
 from deployment_system.error_handling.closing import Closing
+from deployment_system.error_handling.collected import RetryWatch
 
 __all__ = ["Credentials", "PrefectServer"]
 
@@ -41,7 +42,8 @@ class PrefectServer(Closing):
     """A Prefect server. Safe to use from several threads. Close it, or use it in a `with` block.
 
     Every method raises `PrefectAPIError`; with the code CIRCUIT_OPEN where the server failed so often in a
-    row that it is not even asked. `budget` and `breaker` are its own unless others are given to share.
+    row that it is not even asked. `budget` and `breaker` are its own unless others are given to share;
+    `watch` counts requests and retries.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class PrefectServer(Closing):
         retry_policy: RetryPolicy = SERVER_RETRY,
         budget: RetryBudget | None = None,
         breaker: CircuitBreaker | None = None,
+        watch: RetryWatch | None = None,
     ) -> None:
         self._connection = Connection(
             url,
@@ -61,6 +64,7 @@ class PrefectServer(Closing):
             retry_policy=retry_policy,
             budget=budget,
             breaker=breaker,
+            watch=watch,
         )
         self.url = self._connection.url
         self.runs = FlowRuns(self._connection)

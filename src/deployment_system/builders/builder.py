@@ -22,10 +22,10 @@ from deployment_system.builders.kept_images import keep_before_move
 from deployment_system.error_handling import (
     DockerError,
     ErrorCodes,
-    RetryHandler,
     RetryPolicies,
     RetryPolicy,
 )
+from deployment_system.error_handling.collected import RetryWatch, watched_handler
 
 _AWAY = (ErrorCodes.DOCKER_DAEMON_UNAVAILABLE, ErrorCodes.DOCKER_DAEMON_TIMEOUT)
 
@@ -43,13 +43,14 @@ class DockerBuilder:
         docker_command: str | None = None,
         builder: Builder | None = None,
         retry_policy: RetryPolicy = RetryPolicies.DOCKER_RETRY,
+        watch: RetryWatch | None = None,
     ) -> None:
         self.engine = engine
         self._log_folder = log_folder
         self._on_line = on_line
         self._docker_command = docker_command
         self._wanted = builder
-        self._retry = RetryHandler(retry_policy)
+        self._retry = watched_handler(retry_policy, watch)
 
     @cached_property
     def engine_info(self) -> EngineInfo:

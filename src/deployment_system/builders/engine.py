@@ -21,11 +21,11 @@ from deployment_system.error_handling import (
     DockerError,
     ErrorCodes,
     ErrorContext,
-    RetryHandler,
     RetryPolicies,
     RetryPolicy,
 )
 from deployment_system.error_handling.closing import Closing
+from deployment_system.error_handling.collected import RetryWatch, watched_handler
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 PUSH_IDLE_SECONDS = 300.0
@@ -76,12 +76,13 @@ class DockerEngine(Closing):
         *,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
         retry_policy: RetryPolicy = RetryPolicies.DOCKER_RETRY,
+        watch: RetryWatch | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self.url = url or self._environ.get("DOCKER_HOST") or DEFAULT_URL
         self.timeout_seconds = timeout_seconds
-        self._retry = RetryHandler(retry_policy)
+        self._retry = watched_handler(retry_policy, watch)
         self._turn = threading.Lock()
         self._client: docker.APIClient | None = None
 

@@ -19,11 +19,11 @@ from deployment_system.error_handling import (
     DockerError,
     ErrorCodes,
     ErrorContext,
-    RetryHandler,
     RetryPolicies,
     RetryPolicy,
 )
 from deployment_system.error_handling.closing import Closing
+from deployment_system.error_handling.collected import RetryWatch, watched_handler
 
 MANIFEST_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -73,10 +73,11 @@ class Registry(Closing):
         *,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
         retry_policy: RetryPolicy = RetryPolicies.DOCKER_RETRY,
+        watch: RetryWatch | None = None,
     ) -> None:
         self.host = host
         self._credentials = credentials
-        self._retry = RetryHandler(retry_policy)
+        self._retry = watched_handler(retry_policy, watch)
         self._tokens: dict[str, str] = {}
         self._client = httpx.Client(
             base_url=registry_url(host), timeout=timeout_seconds, follow_redirects=True, trust_env=True

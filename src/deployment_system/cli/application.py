@@ -32,7 +32,8 @@ SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "error": ("error:error", "The errors of the past: looked at, exported, explained."),
     "recovery": ("recovery:recovery", "Unfinished and past transactions, and recovery plans."),
     "lock": ("lock:lock", "Keep everybody from deploying to an environment."),
-    "serve": ("later:serve", "Health and metrics (comes with a later version)."),
+    "serve": ("serve:serve", "Health, readiness and metrics over HTTP."),
+    "metrics": ("metrics:metrics", "What monitoring is told: shown, written, pushed."),
     "completion": ("completion:completion", "Print the shell completion script."),
 }
 

@@ -22,6 +22,7 @@ EXIT_LOCKED = 5
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
+_WRONG_USAGE = (ErrorCodes.SERVE_TOKEN_REQUIRED, ErrorCodes.SERVE_TOKEN_INVALID)
 _STATE = (ErrorCodes.STATE_FULL, ErrorCodes.STATE_BUSY, ErrorCodes.STATE_DAMAGED, ErrorCodes.STATE_UNUSABLE)
 """Nothing that the user wrote is wrong: the place of the state is."""
 
@@ -45,7 +46,7 @@ def report_any(invocation: Invocation, error: Exception) -> int:
     if problems and hasattr(error, "exit_status"):
         return _report(invocation, list(problems), error.status, error.exit_status)  # type: ignore[attr-defined]
     if isinstance(error, DeploymentSystemError):
-        if error.error_code == ErrorCodes.COMMAND_NOT_AVAILABLE:
+        if error.error_code in _WRONG_USAGE:
             return _report(invocation, [error], "usage", EXIT_USAGE)
         if error.error_code == ErrorCodes.LOCK_HELD:
             return _report(invocation, [error], "locked", EXIT_LOCKED)

@@ -15,8 +15,6 @@ from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
 from deployment_system.deploy.project import Project, open_project
 from deployment_system.error_handling import (
     DeploymentError,
-    DeploymentSystemError,
-    ErrorCategory,
     ErrorCodes,
     ErrorContext,
 )
@@ -52,16 +50,6 @@ def say_target(invocation: Invocation, project: Project) -> None:
     write_note(
         invocation,
         f"environment {project.environment_name} · server {project.server.url} ({project.server.origin})",
-    )
-
-
-def not_available(command: str, what: str) -> DeploymentSystemError:
-    """The error for what a later version brings."""
-    return DeploymentSystemError(
-        f"`deployment-cli {command}`: {what} with a later version",
-        error_code=ErrorCodes.COMMAND_NOT_AVAILABLE,
-        category=ErrorCategory.USAGE,
-        context=ErrorContext(operation=command),
     )
 
 

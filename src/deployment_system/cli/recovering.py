@@ -14,6 +14,7 @@ from deployment_system.cli.opening import check_protection, project_or_none, say
 from deployment_system.cli.output import say_errors, write_note, write_result
 from deployment_system.cli.recording import record_errors
 from deployment_system.cli.render.recovery_plans import coloured_diff, recovery_text
+from deployment_system.deploy.measuring import write_recoveries
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.recovery.catalogue import Catalogue, open_catalogue
 from deployment_system.deploy.recovery.mending import TriedAgain, mend, with_recovery
@@ -60,6 +61,7 @@ def mend_here(
         done = mend(manager, errors, lambda step: agreed(invocation, step, auto=auto))
     for recovery in done:
         say_recovery(invocation, recovery)
+    count_recoveries(invocation, done)
     record_errors(invocation, [recovery.error for recovery in done if recovery.error is not None])
     return done
 
@@ -93,6 +95,7 @@ def recover_error(invocation: Invocation, error_id: str, *, auto: bool) -> int:
             recovery = manager.recover(
                 error, agreed=lambda step: agreed(invocation, step, auto=auto), proposed=recovery
             )
+            count_recoveries(invocation, [recovery])
     if recovery.error is not None:
         record_errors(invocation, [recovery.error])
     document = recovery.to_dict() | {"error_id": report["error_id"], "guidance": error.remediation}
@@ -115,6 +118,12 @@ def catalogue_here(invocation: Invocation) -> Catalogue:
     """The plans of this folder: also where its configuration is what is wrong. Raises `ProblemsFound`."""
     project = project_or_none(invocation)
     return open_catalogue(project.root if project else Path.cwd(), os.environ, project)
+
+
+def count_recoveries(invocation: Invocation, done: Sequence[Recovery]) -> None:
+    """For who watches; where the configuration cannot be used, nobody knows where to count."""
+    if done and (project := project_or_none(invocation)) is not None:
+        write_recoveries(project, done)
 
 
 @contextmanager

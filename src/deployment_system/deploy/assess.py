@@ -25,6 +25,7 @@ from deployment_system.error_handling import (
     ErrorContext,
     ValidationError,
 )
+from deployment_system.monitoring.names import FLOWS, FOUND, INVALID
 from deployment_system.validation import (
     check_dependencies,
     check_deployment_name,
@@ -128,6 +129,8 @@ def assess(
     # A flow whose Dockerfile is wrong is invalid as a whole: its process deployment is left out too.
     desired = [item for item in desired if (item.file, item.flow_name) not in spoilt]
     desired = _without_duplicates(desired, problems)
+    if not paths and options.types == "all":
+        _tell_flows(project, len(found.flows), len({item.flow for item in problems.skipped()}))
     return Assessment(
         flows=found.flows,
         not_deployable=found.not_deployable,
@@ -139,6 +142,12 @@ def assess(
         unreadable=frozenset(problems.files),
         invalid_flows=frozenset(problems.flow_names),
     )
+
+
+def _tell_flows(project: Project, found: int, invalid: int) -> None:
+    """For who watches: what a look at the whole repository found."""
+    for state, number in ((FOUND, found), (INVALID, invalid)):
+        project.collected.level(FLOWS, number, state=state, environment=project.environment_name)
 
 
 def _scan(project: Project, paths: Sequence[str], progress: Progress) -> Discovery:

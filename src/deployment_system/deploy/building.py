@@ -11,6 +11,7 @@ from deployment_system.deploy.image_doors import ImageDoors
 from deployment_system.deploy.image_making import BUILDS_SIDE_BY_SIDE, ImageMaker
 from deployment_system.deploy.image_plan import ImageChange, plan_images
 from deployment_system.deploy.images import DesiredImage, together
+from deployment_system.deploy.measuring import measured
 from deployment_system.deploy.plan import Action, SkippedFlow
 from deployment_system.deploy.planning import Selection
 from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
@@ -100,6 +101,13 @@ def build(
     """Builds, and pushes where that is asked for, as one transaction. Raises `ProblemsFound` where nothing
     can be built or something could not be put back, and the first error after everything was."""
     options = options or BuildOptions()
+    with measured(project, "build", counts=not options.dry_run) as run:
+        report = _build(project, selection, options, progress)
+        run.outcome = report.status.value
+    return report
+
+
+def _build(project: Project, selection: Selection, options: BuildOptions, progress: Progress) -> BuildReport:
     began = time.monotonic()
     assessment = assess(project, options=Options(types="docker"), progress=progress)
     wanted = [

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.deploy.all_or_nothing import run_transaction
@@ -13,6 +14,7 @@ from deployment_system.deploy.apply import Applier, Ledger
 from deployment_system.deploy.assess import Options
 from deployment_system.deploy.deployments import ActualDeployment
 from deployment_system.deploy.image_doors import ImageDoors
+from deployment_system.deploy.measuring import measured, tell_result
 from deployment_system.deploy.memory import note_of
 from deployment_system.deploy.pace import DEFAULT_CEILING
 from deployment_system.deploy.patience import LateWrites
@@ -90,10 +92,29 @@ def deploy(
     """Makes the server as the repository declares. Raises `ProblemsFound` where nothing was begun; what
     went wrong later stands in the result."""
     options = options or DeployOptions()
+    with measured(project, "deploy", counts=not options.dry_run) as run:
+        selection, saved = _selected(selection, options)
+        result = _deploy(project, selection, saved, options, confirm, progress)
+        tell_result(run, project, selection, result)
+    return result
+
+
+def _selected(selection: Selection, options: DeployOptions) -> tuple[Selection, Mapping[str, Any] | None]:
+    """What is to be deployed: a saved plan says it itself."""
+    if options.plan_file is None:
+        return selection, None
+    return read_selection(options.plan_file)
+
+
+def _deploy(
+    project: Project,
+    selection: Selection,
+    saved: Mapping[str, Any] | None,
+    options: DeployOptions,
+    confirm: Confirm | None,
+    progress: Progress,
+) -> DeployResult:
     began = time.monotonic()
-    saved = None
-    if options.plan_file is not None:
-        selection, saved = read_selection(options.plan_file)
     with project.connect() as server, _transactions(project, options, progress) as (manager, left):
         planning = partial(
             make_plan,
@@ -194,6 +215,19 @@ def clean(
     """Removes the deployments that this project made in the environment, except those that somebody
     still needs."""
     options = options or DeployOptions()
+    with measured(project, "clean", counts=not options.dry_run) as run:
+        result = _clean(project, selection, options, confirm, progress)
+        run.outcome, run.seconds = result.status.value, result.seconds
+    return result
+
+
+def _clean(
+    project: Project,
+    selection: Selection,
+    options: DeployOptions,
+    confirm: Confirm | None,
+    progress: Progress,
+) -> DeployResult:
     began = time.monotonic()
     with project.connect() as server, _transactions(project, options, progress) as (manager, left):
         planning = partial(_plan_cleaning, project, server, selection, options, progress)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from deployment_system.deploy.project import Project
 from deployment_system.error_handling import UndoHandler
 from deployment_system.error_handling.closing import Closing
+from deployment_system.error_handling.collected import RetryWatch
 
 if TYPE_CHECKING:  # most commands need no Docker, and do not wait for its import
     from deployment_system.builders.build_log import OnLine
@@ -37,7 +38,7 @@ class ImageDoors(Closing):
 
         url = url or self._project.environment.docker_host
         if url not in self._engines:
-            self._engines[url] = self._stack.enter_context(DockerEngine(url))
+            self._engines[url] = self._stack.enter_context(DockerEngine(url, watch=self._watch("docker")))
         return self._engines[url]
 
     def registry(self, host: str) -> "Registry":
@@ -45,7 +46,7 @@ class ImageDoors(Closing):
         from deployment_system.builders.registry import Registry
 
         if host not in self._registries:
-            registry = Registry(host, self.credentials(host))
+            registry = Registry(host, self.credentials(host), watch=self._watch("registry"))
             self._registries[host] = self._stack.enter_context(registry)
         return self._registries[host]
 
@@ -71,7 +72,16 @@ class ImageDoors(Closing):
         """Builds with the project's engine, and with one of Docker's two builders where that is said."""
         from deployment_system.builders.builder import DockerBuilder
 
-        return DockerBuilder(self.engine(), log_folder=log_folder, on_line=on_line, builder=builder)
+        return DockerBuilder(
+            self.engine(),
+            log_folder=log_folder,
+            on_line=on_line,
+            builder=builder,
+            watch=self._watch("docker"),
+        )
+
+    def _watch(self, service: str) -> RetryWatch:
+        return RetryWatch(self._project.collected, service, self._project.environment_name)
 
     def undo_handlers(self) -> dict[str, UndoHandler]:
         """What puts images and their names back."""

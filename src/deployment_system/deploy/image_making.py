@@ -1,5 +1,6 @@
 """Images built, pushed and named, inside a transaction: what is to be undone is written down before."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,6 +20,7 @@ from deployment_system.deploy.plan import Action
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
 from deployment_system.error_handling import DockerError, ErrorCodes, ErrorContext, RollbackManager
+from deployment_system.monitoring.names import IMAGE_SECONDS
 
 BUILDS_SIDE_BY_SIDE = 4
 """A build mostly waits for a package index, so that more of them than cores still pay."""
@@ -100,7 +102,10 @@ class ImageMaker:
             self.images.before_tag(content, name, image_id)
 
         builder = self.doors.builder(self._heard(crew), self.project.state.build_logs)
+        began = time.monotonic()
         result = builder.build(build_request(image, self.project.root), before_tag=before_tag)
+        took = time.monotonic() - began
+        self.project.collected.seconds(IMAGE_SECONDS, took, environment=self.project.environment_name)
         return result.image_id
 
     def _push(self, image: DesiredImage, image_id: str, crew: Crew) -> None:

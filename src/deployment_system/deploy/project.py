@@ -1,7 +1,7 @@
 """A user's repository, opened: its configuration, the active environment, the server and the state."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deployment_system.api.prefect_server import Credentials, PrefectServer
@@ -23,7 +23,9 @@ from deployment_system.error_handling import (
     ErrorCodes,
     ErrorContext,
     ErrorSeverity,
+    RetryPolicies,
 )
+from deployment_system.error_handling.collected import Collected, RetryWatch
 
 _NEEDED_FOR_RECOVERY = ("project", "default_environment", "state_url", "environments")
 
@@ -49,6 +51,8 @@ class Project:
     """DEPLOYMENT_STATE_URL, or the configuration's."""
     environment_was_named: bool = False
     """`--env` was given: a protected environment asks for it."""
+    collected: Collected = field(default_factory=Collected, compare=False, repr=False)
+    """What this run counts and measures, until it is written at its end."""
 
     @property
     def scan_paths(self) -> tuple[str, ...]:
@@ -68,7 +72,16 @@ class Project:
         """The server at a URL, which a journal names: with the credentials where it is this project's."""
         is_ours = url.rstrip("/") == self.server.url.rstrip("/")
         known = Credentials(self.server.api_key, self.server.auth_string) if is_ours else None
-        return PrefectServer(url, known, timeout_seconds=self.environment.request_timeout_seconds)
+        watch = RetryWatch(self.collected, "prefect", self.environment_name)
+        return PrefectServer(
+            url, known, timeout_seconds=self.environment.request_timeout_seconds, watch=watch
+        )
+
+    def connect_once(self, timeout_seconds: float) -> PrefectServer:
+        """The server for who only wants to know whether it answers: nothing is tried again, or counted."""
+        once = replace(RetryPolicies.QUICK_RETRY, max_attempts=1)
+        known = Credentials(self.server.api_key, self.server.auth_string)
+        return PrefectServer(self.server.url, known, timeout_seconds=timeout_seconds, retry_policy=once)
 
     @property
     def state_target(self) -> str | Path:

@@ -8,6 +8,7 @@ from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.deploy.assess import Assessment, Options, assess
 from deployment_system.deploy.deployments import ActualDeployment, DesiredDeployment
 from deployment_system.deploy.links import ui_url
+from deployment_system.deploy.measuring import tell_deployments, write_collected
 from deployment_system.deploy.memory import read_memory
 from deployment_system.deploy.plan import Action, plan_deployment
 from deployment_system.deploy.planning import Observed, observe, owned_by
@@ -115,6 +116,8 @@ def read_status(
         for actual in owned_by(project.owner, observed)
         if actual.key not in declared
     )
+    tell_deployments(project, sum(row.in_sync for row in rows), sum(not row.in_sync for row in rows))
+    write_collected(project)
     return StatusReport(
         project.environment_name,
         project.server.url,

@@ -32,6 +32,7 @@ from deployment_system.error_handling import (
 )
 from deployment_system.error_handling.store import Lock, Note, Owner, open_store
 from deployment_system.error_handling.store.leases import LeaseKeeper
+from deployment_system.monitoring.names import LOCK_OF_DEPLOYER
 
 EXIT_ROLLBACK_INCOMPLETE = 4
 
@@ -107,7 +108,7 @@ def only_deployer(
 
 def lock_name(scope: str) -> str:
     """The lock of who deploys to a scope."""
-    return f"deploy {scope}"
+    return f"{LOCK_OF_DEPLOYER}{scope}"
 
 
 def settle(project: Project, manager: RollbackManager) -> list[DeploymentSystemError]:

@@ -92,21 +92,6 @@ SYSTEM_ENTRIES: tuple[CodeEntry, ...] = (
         example="No such option: --envv. Did you mean --env?",
     ),
     CodeEntry(
-        ErrorCodes.COMMAND_NOT_AVAILABLE,
-        title="This comes with a later version",
-        category=ErrorCategory.USAGE,
-        severity=ErrorSeverity.LOW,
-        retryable=False,
-        explanation="The command or option is part of the design and not built yet.",
-        remedies=(
-            Remedy(
-                "Watch CHANGELOG.md.",
-                Confidence.ADVICE,
-            ),
-        ),
-        example="`deployment-cli serve`: Health and metrics over HTTP come with a later version",
-    ),
-    CodeEntry(
         ErrorCodes.ERROR_CODE_UNKNOWN,
         title="There is no such error code",
         category=ErrorCategory.USAGE,

@@ -208,9 +208,16 @@ class ErrorCodes(StrEnum):
     UNDO_FAILED = auto()
     UNDO_NOT_VERIFIED = auto()
     UNDO_HANDLER_UNKNOWN = auto()
+    # monitoring
+    METRICS_NOT_PUSHED = auto()
+    METRICS_EXTRA_MISSING = auto()
+    SERVE_TOKEN_REQUIRED = auto()
+    SERVE_TOKEN_INVALID = auto()
+    SERVE_ADDRESS_UNUSABLE = auto()
+    REQUEST_INVALID = auto()
+    REQUEST_UNAUTHORIZED = auto()
     # the command itself
     USAGE_INVALID = auto()
-    COMMAND_NOT_AVAILABLE = auto()
     ERROR_CODE_UNKNOWN = auto()
     ERROR_NOT_FOUND = auto()
     RECOVERY_FAILED = auto()

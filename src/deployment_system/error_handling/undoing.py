@@ -5,6 +5,7 @@ is to be done follows from what the journal says and what is found.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -69,11 +70,13 @@ class Undoing:
     again: Again = called_once
     on_undone: OnUndone = nobody_is_told
     await_late: AwaitLate = nothing_is_late
+    clock: Callable[[], float] = time.monotonic
     _unwritten: list[Mark] = field(default_factory=list)
 
     def run(self, operations: Iterable[OperationRecord]) -> OperationStatus:
         """Undoes them and records the result; what became of the plan. Raises LOCK_LOST, at once, and at
         the end the error of a store that took no notes."""
+        began = self.clock()
         last_first = sorted(operations, key=lambda operation: operation.sequence, reverse=True)
         starts = starts_of(last_first[::-1])
         open_ones = [each for each in last_first if each.status is not OperationStatus.ROLLED_BACK]
@@ -83,7 +86,8 @@ class Undoing:
             self._unwritten = list(marks.values())
         status = _of_plan({mark.status for mark in marks.values()})
         try:
-            self.journal.finish(self.lock, self.plan_id, status, self._unwritten)
+            took = self.clock() - began
+            self.journal.finish(self.lock, self.plan_id, status, self._unwritten, took)
         except DeploymentSystemError as error:
             raise error.with_context(plan_id=self.plan_id, undone=status.value)  # noqa: B904 - the same error
         return status

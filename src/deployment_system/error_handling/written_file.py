@@ -8,14 +8,18 @@ from pathlib import Path
 from deployment_system.error_handling.error_codes import ErrorCategory, ErrorCodes
 from deployment_system.error_handling.error_types import ConfigurationError, DeploymentError, ErrorContext
 
+OWNER_ONLY = 0o600
+EVERYBODY_READS = 0o644
 
-def write_whole(path: Path, pieces: Iterable[str]) -> Path:
-    """Writes the pieces to a file beside it, which then takes its place; readable by its owner only. Raises
-    OUTPUT_NOT_WRITTEN."""
+
+def write_whole(path: Path, pieces: Iterable[str], *, mode: int = OWNER_ONLY) -> Path:
+    """Writes the pieces to a file beside it, which then takes its place; by default readable by its owner
+    only. Raises OUTPUT_NOT_WRITTEN."""
     try:
         unfinished = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY)
         try:
+            os.fchmod(handle, mode)  # whatever the umask is: another program may have to read it
             with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
                 for piece in pieces:
                     stream.write(piece)

@@ -12,6 +12,7 @@ from deployment_system.cli.output import say_errors, say_warnings, write_note, w
 from deployment_system.cli.progress import shown_progress
 from deployment_system.cli.render.plans import plan_text
 from deployment_system.deploy.assess import Options
+from deployment_system.deploy.measuring import tell_sync, write_collected
 from deployment_system.deploy.planning import Selection, make_plan
 from deployment_system.deploy.saved_plan import save_plan
 
@@ -56,6 +57,8 @@ def plan(
             progress=progress,
         )
     made = planned.plan
+    tell_sync(project, selection, made)
+    write_collected(project)
     write_result(invocation, made.to_dict(), plan_text(made))
     say_warnings(invocation, made.warnings)
     say_errors(invocation, (item.error for item in made.skipped))

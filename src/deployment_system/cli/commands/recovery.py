@@ -13,11 +13,11 @@ from deployment_system.cli.recording import record_errors
 from deployment_system.cli.recovering import recover_error
 from deployment_system.cli.render.rollback_plans import (
     plan_details,
-    plan_document,
     plans_text,
     preview_text,
     previewed_document,
 )
+from deployment_system.deploy.plan_documents import plan_document
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.recovering import plan_named, preview, recover, unfinished_plans
 from deployment_system.deploy.transactions import EXIT_ROLLBACK_INCOMPLETE, transactions

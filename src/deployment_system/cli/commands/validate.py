@@ -20,6 +20,7 @@ from deployment_system.cli.progress import shown_progress
 from deployment_system.cli.render.findings import Findings
 from deployment_system.cli.render.flows import validation_text
 from deployment_system.deploy.assess import Options, assess
+from deployment_system.deploy.measuring import write_collected
 from deployment_system.deploy.problems import EXIT_INVALID
 
 
@@ -48,6 +49,7 @@ def validate(
             options=Options(check_environment=check_environment, allow_import=not no_import),
             progress=progress,
         )
+    write_collected(project)
     if invocation.format in FINDINGS_FORMATS:
         folder = folder_in_checkout(project.root, os.environ)
         findings = Findings(report.errors, report.warnings, report.flows, folder)

@@ -38,6 +38,8 @@ class ErrorRecords:
                 writing.execute(rows.COUNT_GROUP, group)
             for day in days:
                 writing.execute(rows.COUNT_DAY, day)
+            for total in rows.totals_of(added):
+                writing.execute(rows.COUNT_TOTAL, total)
             if keep_since is not None:
                 _forget(writing, ErrorFilter(until=keep_since))
         return len(added)
@@ -58,14 +60,16 @@ class ErrorRecords:
         *,
         newest_first: bool = True,
         limit: int | None = None,
+        after: str | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Records, of which no more than a page is in memory at once."""
-        order, after = ("DESC", "error_id < ?") if newest_first else ("ASC", "error_id > ?")
+        """Records, of which no more than a page is in memory at once. `after`: only those that follow the
+        one of that id."""
+        order, follows = ("DESC", "error_id < ?") if newest_first else ("ASC", "error_id > ?")
         where, values = wanted.where()
-        last: tuple[str, ...] = ()
+        last: tuple[str, ...] = () if after is None else (after,)
         while limit is None or limit > 0:
             page = PAGE_SIZE if limit is None else min(limit, PAGE_SIZE)
-            condition = where if not last else f"{where} AND {after}" if where else f" WHERE {after}"
+            condition = where if not last else f"{where} AND {follows}" if where else f" WHERE {follows}"
             sql = rows.PAGE.format(where=condition, order=order)
             found = self._database.rows(sql, (*values, *last, page))
             yield from (self._document(text) for _, text in found)

@@ -18,6 +18,14 @@ from deployment_system.error_handling.store.database import Database, Transactio
 from deployment_system.error_handling.store.encoding import Blobs, as_text, blobs_named
 from deployment_system.error_handling.store.failures import damaged, lock_held, lock_lost
 from deployment_system.error_handling.store.locks import Lock, read_lock, remove_lock, take_lock
+from deployment_system.error_handling.store.measures import (
+    ROLLBACK_SECONDS,
+    Measure,
+    duration,
+    of_scope,
+    transaction_ended,
+    write_measures,
+)
 from deployment_system.error_handling.store.notes import Note, write_notes
 from deployment_system.error_handling.store.owner import Owner
 from deployment_system.error_handling.store.records import (
@@ -130,10 +138,19 @@ class Journal:
             finished = datetime.now(UTC).isoformat()
             writing.execute(rows.FINISH_PLAN, (OperationStatus.COMPLETED, finished, plan_id))
             write_notes(writing, notes)
+            write_measures(writing, _ended(writing, plan_id, OperationStatus.COMPLETED))
             remove_lock(writing, lock.name, lock.token)
 
-    def finish(self, lock: Lock, plan_id: str, status: OperationStatus, marks: Iterable[Mark] = ()) -> None:
-        """Ends a roll back, with the last marks, in one durable write, and gives the plan's lock back."""
+    def finish(
+        self,
+        lock: Lock,
+        plan_id: str,
+        status: OperationStatus,
+        marks: Iterable[Mark] = (),
+        seconds: float | None = None,
+    ) -> None:
+        """Ends a roll back that took so long, with the last marks, in one durable write, and gives the plan's
+        lock back."""
         blobs: Blobs = {}
         values = [rows.mark_values(plan_id, mark, blobs) for mark in marks]
         with self._database.write() as writing:
@@ -142,6 +159,7 @@ class Journal:
             if values:
                 writing.execute_many(rows.UPDATE_OPERATION, values)
             writing.execute(rows.FINISH_PLAN, (status, datetime.now(UTC).isoformat(), plan_id))
+            write_measures(writing, _ended(writing, plan_id, status, seconds))
             remove_lock(writing, lock.name, lock.token)
 
     def plan(self, plan_id: str) -> PlanRecord:
@@ -152,6 +170,12 @@ class Journal:
         """All plans, or all of a scope, the oldest first."""
         found = self._database.rows(rows.PLANS)
         return [plan for plan in map(self._read_plan, found) if scope is None or plan.scope == scope]
+
+    def newest(self, limit: int, *, before: str | None = None) -> list[PlanRecord]:
+        """The newest plans, `limit` at most; `before`: only those that are older than the one of that id."""
+        where, values = ("", ()) if before is None else ("WHERE plan_id < ? ", (before,))
+        found = self._database.rows(rows.NEWEST_PLANS.format(where=where), (*values, limit))
+        return [self._read_plan(row) for row in found]
 
     def unfinished(self, *, scope: str | None = None) -> list[PlanRecord]:
         """Plans that were begun and neither committed nor rolled back, those whose roll back failed
@@ -227,6 +251,17 @@ class Journal:
             return rows.plan_of(row)
         except (ValueError, KeyError, TypeError) as error:
             raise damaged(self._database.place, f"plan {row[0]} cannot be read", error) from error
+
+
+def _ended(
+    writing: Transaction, plan_id: str, status: OperationStatus, seconds: float | None = None
+) -> list[Measure]:
+    """What is counted when a plan ends."""
+    scope = writing.rows(rows.SCOPE, (plan_id,))[0][0]
+    measures = transaction_ended(scope, status.value, datetime.now(UTC).timestamp())
+    if seconds is not None:
+        measures += duration(ROLLBACK_SECONDS, seconds, of_scope(scope))
+    return measures
 
 
 def _lock_name(plan_id: str) -> str:

@@ -20,6 +20,8 @@ _PLAN = """SELECT plan_id, description, scope, status, created_at, finished_at, 
     FROM plans """
 PLAN = _PLAN + "WHERE plan_id = ?"
 PLANS = _PLAN + "ORDER BY created_at, plan_id"
+NEWEST_PLANS = _PLAN + "{where}ORDER BY plan_id DESC LIMIT ?"
+SCOPE = "SELECT scope FROM plans WHERE plan_id = ?"
 OPEN_PLANS = _PLAN + "WHERE status IN (?, ?) ORDER BY created_at, plan_id"
 COMMITS = """SELECT scope, finished_at FROM plans
     WHERE status = ? AND scope IS NOT NULL AND finished_at IS NOT NULL ORDER BY finished_at DESC"""

@@ -9,6 +9,7 @@ from deployment_system.error_handling.store.error_records import ErrorRecords
 from deployment_system.error_handling.store.failures import POSTGRESQL_REMEDY, unusable
 from deployment_system.error_handling.store.journal import Journal
 from deployment_system.error_handling.store.locks import Locks
+from deployment_system.error_handling.store.measures import Measures
 from deployment_system.error_handling.store.migrating import migrate
 from deployment_system.error_handling.store.notes import Notes
 
@@ -17,8 +18,8 @@ _POSTGRESQL = ("postgresql://", "postgres://")
 
 
 class Store(Closing):
-    """The durable state: `journal`, `locks`, `notes` and `errors` of one database. Close it, or use it in
-    `with`."""
+    """The durable state: `journal`, `locks`, `notes`, `errors` and `measures` of one database. Close it, or
+    use it in `with`."""
 
     def __init__(self, database: Database) -> None:
         self.place = database.place
@@ -26,6 +27,7 @@ class Store(Closing):
         self.locks = Locks(database)
         self.notes = Notes(database)
         self.errors = ErrorRecords(database)
+        self.measures = Measures(database)
         self._database = database
 
     def close(self) -> None:

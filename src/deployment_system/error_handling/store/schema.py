@@ -98,5 +98,25 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             error_count INTEGER NOT NULL
         ){clustered}""",
     ),
+    (
+        # Never taken from: what is counted here is still so when the error or the transaction is forgotten.
+        """CREATE TABLE error_totals (
+            error_code TEXT NOT NULL,
+            category TEXT NOT NULL,
+            severity TEXT NOT NULL,
+            environment TEXT NOT NULL,
+            error_count BIGINT NOT NULL,
+            PRIMARY KEY (error_code, category, severity, environment)
+        ){clustered}""",
+        """INSERT INTO error_totals
+            SELECT error_code, category, severity, environment, sum(error_count)
+            FROM error_groups GROUP BY error_code, category, severity, environment""",
+        """CREATE TABLE measures (
+            measure_name TEXT NOT NULL,
+            labels TEXT NOT NULL,
+            amount DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (measure_name, labels)
+        ){clustered}""",
+    ),
 )
 KNOWN_VERSION = len(MIGRATIONS)

@@ -1,0 +1,1 @@
+"""What monitoring systems are told: metrics and how they are shown, alert rules, a dashboard."""
