@@ -31,6 +31,7 @@ SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain:explain", "Say what an error code means."),
     "error": ("error:error", "The errors of the past: looked at, exported, explained."),
     "recovery": ("recovery:recovery", "Unfinished and past transactions, and recovery plans."),
+    "notify": ("notify:notify", "Who is told of outcomes: routes listed, tried, delivered."),
     "lock": ("lock:lock", "Keep everybody from deploying to an environment."),
     "serve": ("later:serve", "Health and metrics (comes with a later version)."),
     "completion": ("completion:completion", "Print the shell completion script."),

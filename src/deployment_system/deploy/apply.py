@@ -90,6 +90,7 @@ class Applier:
     progress: Progress = no_progress
     flow_ids: dict[str, str] = field(default_factory=dict)
     deployment_ids: dict[tuple[str, str], str] = field(default_factory=dict)
+    pool_ids: Mapping[str, str] = field(default_factory=dict)
 
     def apply(self, changes: Sequence[Change]) -> None:
         """All phases."""

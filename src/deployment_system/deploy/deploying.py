@@ -1,7 +1,7 @@
 """`deploy` and `clean`: plan, ask, apply, and say what came of it."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,6 +18,7 @@ from deployment_system.deploy.pace import DEFAULT_CEILING
 from deployment_system.deploy.patience import LateWrites
 from deployment_system.deploy.plan import Action, Change, Plan, plan_deletion
 from deployment_system.deploy.planning import (
+    Observed,
     Planned,
     Selection,
     in_use,
@@ -126,7 +127,7 @@ def deploy(
         began += _confirmed(project, plan, confirm)
         if time.monotonic() - planned_at > FRESH_SECONDS:
             planned, plan = _planned_anew(project, plan, planning)
-        applier = _applier(project, server, options, manager, progress, planned.observed.flow_ids)
+        applier = _applier(project, server, options, manager, progress, planned.observed)
         declared = note_of(project, planned.desired, planned.memory)
         prepare = None
         if plan.steps or plan.effective_images or (options.preflight and plan.images):
@@ -211,7 +212,7 @@ def clean(
             plan = replace(plan, changes=anew.changes)
         applier = _applier(project, server, options, manager, progress)
         finish = partial(_remove_images, project, manager, plan, progress) if plan.removed_images else None
-        return run_transaction(project, applier, manager, plan, began, finish=finish)
+        return run_transaction(project, applier, manager, plan, began, finish=finish, command="clean")
 
 
 def _applier(
@@ -220,11 +221,20 @@ def _applier(
     options: DeployOptions,
     manager: RollbackManager,
     progress: Progress,
-    flow_ids: Mapping[str, str] | None = None,
+    observed: Observed | None = None,
 ) -> Applier:
     late = LateWrites(server, project.environment.outage_patience_seconds, progress)
+    pools = observed.work_pools.items() if observed else ()
     return Applier(
-        server, project.owner, Ledger(), options.ceiling, manager, late, progress, dict(flow_ids or {})
+        server,
+        project.owner,
+        Ledger(),
+        options.ceiling,
+        manager,
+        late,
+        progress,
+        flow_ids=dict(observed.flow_ids) if observed else {},
+        pool_ids={name: pool["id"] for name, pool in pools},
     )
 
 

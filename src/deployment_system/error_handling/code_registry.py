@@ -12,6 +12,7 @@ from deployment_system.error_handling.codes_deployment import DEPLOYMENT_ENTRIES
 from deployment_system.error_handling.codes_discovery import DISCOVERY_ENTRIES
 from deployment_system.error_handling.codes_docker import DOCKER_ENTRIES
 from deployment_system.error_handling.codes_images import IMAGE_ENTRIES
+from deployment_system.error_handling.codes_notifications import NOTIFICATION_ENTRIES
 from deployment_system.error_handling.codes_servers import SERVER_ENTRIES
 from deployment_system.error_handling.codes_steps import STEP_ENTRIES
 from deployment_system.error_handling.codes_system import SYSTEM_ENTRIES
@@ -33,6 +34,7 @@ REGISTRY: Mapping[ErrorCodes, CodeEntry] = MappingProxyType(
             *DEPLOYMENT_ENTRIES,
             *SYSTEM_ENTRIES,
             *TRANSACTION_ENTRIES,
+            *NOTIFICATION_ENTRIES,
         )
     }
 )

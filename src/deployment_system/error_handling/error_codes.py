@@ -208,6 +208,12 @@ class ErrorCodes(StrEnum):
     UNDO_FAILED = auto()
     UNDO_NOT_VERIFIED = auto()
     UNDO_HANDLER_UNKNOWN = auto()
+    # telling what happened
+    NOTIFICATION_FAILED = auto()
+    NOTIFICATION_URL_INVALID = auto()
+    NOTIFICATION_ROUTE_UNKNOWN = auto()
+    CONFIG_SECRET_IN_FILE = auto()
+    PREFECT_EVENT_NOT_SENT = auto()
     # the command itself
     USAGE_INVALID = auto()
     COMMAND_NOT_AVAILABLE = auto()
