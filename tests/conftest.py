@@ -9,7 +9,7 @@ import pytest
 
 from tests.prefect_servers import PrefectProcess
 
-pytest_plugins = ["tests.docker_fixtures", "tests.postgresql"]
+pytest_plugins = ["tests.channels", "tests.docker_fixtures", "tests.postgresql"]
 """Modules with fixtures, which are known to all tests."""
 
 POOL = "test-pool"

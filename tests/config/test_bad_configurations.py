@@ -49,7 +49,82 @@ BAD = {
     "a list as key": Bad("[a]: x\n", "CONFIG_INVALID_FORMAT", 1, 1, "key"),
     "a merge of text": Bad("<<: x\n", "CONFIG_INVALID_FORMAT", 1, 5, "<<"),
     "nesting without end": Bad("a: " + "[" * 70 + "]" * 70, "CONFIG_INVALID_FORMAT", 1, 67, "nested deeper"),
+    # notifications
+    "a part that no message has": Bad(
+        "notifications:\n  routes:\n    a: {urls: ['json://h'], title: '{cod}'}\n",
+        "CONFIG_INVALID_VALUE",
+        3,
+        36,
+        "did you mean 'code'",
+    ),
+    "a lone brace in a template": Bad(
+        "notifications:\n  routes:\n    a: {urls: ['json://h'], body: 'a } b'}\n",
+        "CONFIG_INVALID_VALUE",
+        3,
+        35,
+        "a lone '}'",
+    ),
+    "an event that no command has": Bad(
+        "notifications:\n  routes:\n    a: {urls: ['json://h'], events: [deploid]}\n",
+        "CONFIG_INVALID_VALUE",
+        3,
+        38,
+        "deployed",
+    ),
+    "a category that no error has": Bad(
+        "notifications:\n  routes:\n    a: {urls: ['json://h'], categories: [dokcer]}\n",
+        "CONFIG_INVALID_VALUE",
+        3,
+        42,
+        "did you mean 'docker'",
+    ),
+    "a code that no error has": Bad(
+        "notifications:\n  routes:\n    a: {urls: ['json://h'], codes: [LOCK_HELT]}\n",
+        "CONFIG_INVALID_VALUE",
+        3,
+        37,
+        "did you mean 'LOCK_HELD'",
+    ),
+    "a time that no clock shows": Bad(
+        "notifications:\n  routes:\n    a: {urls: ['json://h'], quiet_hours: {start: 25:00, end: 07:00}}\n",
+        "CONFIG_INVALID_VALUE",
+        3,
+        50,
+        "22:00",
+    ),
+    "a place without a clock": Bad(
+        "notifications: {routes: {a: {urls: [b://h],\n"
+        "  quiet_hours: {start: 22:00, end: 07:00, timezone: X}}}}\n",
+        "TIMEZONE_INVALID",
+        2,
+        50,
+        "Europe/London",
+    ),
+    "a channel that is no URL": Bad(
+        "notifications:\n  routes:\n    a: {urls: [hunter2]}\n",
+        "NOTIFICATION_URL_INVALID",
+        3,
+        16,
+        "is ********",
+    ),
+    "a route without a channel": Bad(
+        "notifications:\n  routes:\n    a: {urls: []}\n", "CONFIG_INVALID_VALUE", 3, 15, "one URL at least"
+    ),
+    "a route of an unknown environment": Bad(
+        "notifications:\n  routes:\n    a: {urls: ['json://h'], environments: [prod]}\n",
+        "ENVIRONMENT_NOT_CONFIGURED",
+        3,
+        44,
+        "did you mean 'production'",
+    ),
     # unknown keys
+    "a misspelt key of a route": Bad(
+        "notifications:\n  routes:\n    a: {urls: ['json://h'], evnts: []}\n",
+        "CONFIG_UNKNOWN_KEY",
+        3,
+        29,
+        "'events'",
+    ),
     "a misspelt key at the top": Bad("projct: x\n", "CONFIG_UNKNOWN_KEY", 1, 1, "'project'"),
     "a key like no other": Bad("zzz: x\n", "CONFIG_UNKNOWN_KEY", 1, 1, "'zzz'"),
     "a misspelt key of an environment": Bad(

@@ -89,6 +89,8 @@ def test_the_documented_file_loads_to_what_it_says(tmp_path: Path) -> None:
         "project": "my-flows",
         "default_environment": "development",
         "error_retention_days": 30,
+        "notifications": {"routes": {}, "timeout_seconds": 10.0},
+        "prefect_events": True,
         "deployment_name": "{flow}-{type}-{environment}",
         "scan": {"paths": ("flows",), "exclude": ("**/tests/**", "**/test_*.py")},
         "environments": {

@@ -35,6 +35,9 @@ __all__ = ["Credentials", "PrefectServer"]
 OLDEST_SERVER = (3, 2)
 """Schedules with slugs and parameters, which everything here rests on, came before 3.2."""
 
+EVENTS_AT_ONCE = 1000
+"""Of a thousand deployments a request has about a megabyte."""
+
 Item = TypeVar("Item")
 
 
@@ -264,6 +267,12 @@ class PrefectServer(Closing):
     def delete_work_queue(self, work_pool: str, name: str, context: ErrorContext) -> None:
         """Deletes a queue of a work pool; one that is gone already is as good."""
         self._connection.delete(f"/work_pools/{_quoted(work_pool)}/queues/{_quoted(name)}", context)
+
+    def emit_events(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Records events, a thousand with each request. Safe to repeat: the server knows each by its id."""
+        for start in range(0, len(events), EVENTS_AT_ONCE):
+            context = ErrorContext(operation="emit events", event=events[start]["event"])
+            self._connection.call("POST", "/events", list(events[start : start + EVENTS_AT_ONCE]), context)
 
     def worker_template(self, pool_type: str) -> dict[str, Any] | None:
         """What a new work pool of a type begins with; None where the server knows nothing of the type."""

@@ -31,6 +31,7 @@ SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain:explain", "Say what an error code means."),
     "error": ("error:error", "The errors of the past: looked at, exported, explained."),
     "recovery": ("recovery:recovery", "Unfinished and past transactions, and recovery plans."),
+    "notify": ("notify:notify", "Who is told of outcomes: routes listed, tried, delivered."),
     "lock": ("lock:lock", "Keep everybody from deploying to an environment."),
     "serve": ("serve:serve", "Health, readiness and metrics over HTTP."),
     "metrics": ("metrics:metrics", "What monitoring is told: shown, written, pushed."),

@@ -3,6 +3,7 @@
 import click
 
 from deployment_system.cli.invocation import Invocation
+from deployment_system.cli.notifying import tell
 from deployment_system.cli.output import write_errors
 from deployment_system.cli.recording import record_errors
 from deployment_system.error_handling import (
@@ -87,5 +88,7 @@ def _report(
     invocation: Invocation, errors: list[DeploymentSystemError], status: str, exit_status: int
 ) -> int:
     record_errors(invocation, errors)
-    write_errors(invocation, errors, status)
+    told = tell(invocation, status, errors)
+    write_errors(invocation, errors, status, told.to_dict())
+    told.deliver()
     return exit_status

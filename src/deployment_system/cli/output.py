@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -39,11 +40,16 @@ def write_result(invocation: Invocation, document: Mapping[str, Any], text: str)
         write_text(invocation, text)
 
 
-def write_errors(invocation: Invocation, errors: Sequence[DeploymentSystemError], status: str) -> None:
+def write_errors(
+    invocation: Invocation,
+    errors: Sequence[DeploymentSystemError],
+    status: str,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """A command that failed: JSON with `status` and `errors`, findings where these were asked for, or
-    words on standard error."""
+    words on standard error. `more`: what else its JSON has."""
     if invocation.json:
-        shown = {"status": status, "errors": [error.to_dict() for error in errors]}
+        shown = {"status": status, "errors": [error.to_dict() for error in errors], **more}
         write_json(_known(invocation).hide_in(_without_tracebacks(shown, keep=invocation.verbose)))
         return
     if invocation.format in FINDINGS_FORMATS:

@@ -19,7 +19,7 @@ from deployment_system.error_handling import DeploymentSystemError, ErrorCategor
 _CHANGE = frozenset(
     (
         *("deploy", "clean", "build", "up", "down"),
-        *("recovery execute", "recovery cleanup", "lock take", "lock release"),
+        *("recovery execute", "recovery cleanup", "lock take", "lock release", "notify deliver"),
     )
 )
 _LOOK = frozenset(("plan", "status", "recovery list", "recovery details", "lock show"))

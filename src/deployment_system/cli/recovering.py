@@ -10,6 +10,7 @@ import click
 
 from deployment_system.cli.history import history_here, one_report
 from deployment_system.cli.invocation import Invocation
+from deployment_system.cli.notifying import tell
 from deployment_system.cli.opening import check_protection, project_or_none, say_target
 from deployment_system.cli.output import say_errors, write_note, write_result
 from deployment_system.cli.recording import record_errors
@@ -73,6 +74,13 @@ _EXIT_STATUS = {
 }
 """Of the others it is that of a failure after which everything is as before."""
 
+_STATUS_TOLD = {
+    RecoveryOutcome.RECOVERED: "recovered",
+    RecoveryOutcome.INCOMPLETE: "rollback_incomplete",
+    RecoveryOutcome.IN_VAIN: "failed",
+}
+"""What people hear of a recovery; of one that did nothing they hear nothing."""
+
 
 def recover_error(invocation: Invocation, error_id: str, *, auto: bool) -> int:
     """Carries out the recovery plan of an error of the history, in the environment where it happened; the
@@ -99,7 +107,15 @@ def recover_error(invocation: Invocation, error_id: str, *, auto: bool) -> int:
     if recovery.error is not None:
         record_errors(invocation, [recovery.error])
     document = recovery.to_dict() | {"error_id": report["error_id"], "guidance": error.remediation}
-    write_result(invocation, document, recovery_text(recovery))
+    told = tell(
+        invocation,
+        _STATUS_TOLD.get(recovery.outcome, ""),
+        [error if recovery.error is None else recovery.error],
+        plan_id=recovery.plan_id,
+        summary="; ".join(recovery.messages),
+    )
+    write_result(invocation, document | told.to_dict(), recovery_text(recovery))
+    told.deliver()
     return _EXIT_STATUS.get(recovery.outcome, 1)
 
 

@@ -66,6 +66,24 @@ environments:
   #   networks: []
   #   volumes: []
 
+prefect_events: true # the server is told what came of a deployment: automations can act on it
+
+# Who is told what came of a command; docs/notifications.md says more. `deployment-cli notify test` tries it.
+notifications:
+  # timeout_seconds: 10 # for all channels together, at the end of a command
+  # routes:
+  #   operations:
+  #     urls: ["${OPERATIONS_CHANNEL}"] # as Apprise takes them: mailtos://…, slack://…, msteams://…
+  #     events: [rolled_back, rollback_incomplete, unfinished, failed] # default: all but deployed and locked
+  #     minimum_severity: medium
+  #     categories: [] # default: all
+  #     codes: [] # default: all
+  #     environments: [] # default: all
+  #     cool_down_seconds: 3600 # the same is told once in this time, with a count
+  #     quiet_hours: {start: "22:00", end: "07:00", timezone: Europe/London, let_through: critical}
+  #     title: "{project}, {environment}: {outcome}"
+  #     body: "{summary} {errors}"
+
 # By flow name; * ? [abc] are wildcards. The most specific name wins, key by key.
 flows:
   # nightly-load:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from deployment_system.config.channel_urls import ROUTES, channel_warnings, secret_places
 from deployment_system.config.models import (
     DEFAULT_ENVIRONMENT,
     Configuration,
@@ -65,7 +66,7 @@ def load_configuration(
         return _without_file(start, asked)
     root = file.parent
     reading = read_yaml_file(file, shown_as=file.name, dialect=Dialect.YAML_1_2)
-    document = reading.document
+    document = reading.document.hiding(secret_places(reading.document))
     if reading.errors and document.data is None:
         name = asked or DEFAULT_ENVIRONMENT
         return LoadedConfiguration(root, file, None, name, _in_order(reading.errors), document=document)
@@ -140,12 +141,14 @@ def _from_document(
     if name not in known:
         errors.append(_not_configured(name, known, document, asked))
     errors.extend(_unknown_environments(document, substituted.data, known))
+    warnings = channel_warnings(document, configuration.notifications, name) if configuration else ()
     return LoadedConfiguration(
         root,
         file,
         None if errors else configuration,
         name,
         _in_order(errors),
+        tuple(warnings),
         document=document,
     )
 
@@ -223,7 +226,11 @@ def _not_configured(
 def _unknown_environments(
     document: YamlDocument, data: Mapping[str, Any], known: tuple[str, ...]
 ) -> Iterator[ConfigurationError]:
-    """Environments that flows name and that are not configured."""
+    """Environments that flows and routes of notifications name and that are not configured."""
+    routes = value_at(data, ROUTES)
+    for route, rule in (routes if isinstance(routes, dict) else {}).items():
+        if isinstance(rule, dict):
+            yield from _unknown_in_rule(document, (*ROUTES, route), rule, known)
     flows = data.get("flows")
     for flow, rule in (flows if isinstance(flows, dict) else {}).items():
         if not isinstance(rule, dict):

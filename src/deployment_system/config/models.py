@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
+from deployment_system.config.notifications import Notifications
 from deployment_system.config.schedule import Schedules
 from deployment_system.config.value_types import (
     AsList,
@@ -275,6 +276,10 @@ class Configuration(Settings):
     """Places to deploy to, by name."""
     flows: dict[str, FlowRule] = Field(default_factory=dict)
     """What is said of flows, by flow name or pattern (* ? [abc]); the most specific wins, key by key."""
+    notifications: Notifications = Notifications()
+    """Who is told what came of a command, and how."""
+    prefect_events: Flag = True
+    """Whether the Prefect server is told of outcomes as events, for automations."""
     _document: YamlDocument | None = PrivateAttr(default=None)
 
     @property

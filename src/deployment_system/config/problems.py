@@ -133,10 +133,15 @@ def _named(path: Where, value: Any) -> str:
 def described(path: Where, value: Any) -> str:
     """A wrong value in a message: hidden where its key names a secret, and named by its variable where it
     came from one."""
-    secret = any(isinstance(part, str) and names_a_secret(part) for part in path)
+    secret = any(isinstance(part, str) and names_a_secret(part) for part in path) or _is_channel(path)
     if secret and not isinstance(value, VariableText):
         return HIDDEN
     return safe_text(shown(value))
+
+
+def _is_channel(path: Where) -> bool:
+    """Whether it is the URL of a notification channel, in which everything may be secret."""
+    return path[:2] == ("notifications", "routes") and "urls" in path
 
 
 def invalid_value(document: YamlDocument, path: Where, value: Any, wanted: str) -> ConfigurationError:

@@ -20,6 +20,12 @@ _SECRET_KEY = re.compile(
 )
 _REFERENCE_ALONE = re.compile(r"""["']?(\$\{\w+(:-)?\}|\{\{\s*[\w.$-]+\s*\}\})["']?\s*[,}\]]*\s*(\#.*)?""")
 _USER_INFO = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
+_CHANNEL = re.compile(
+    r"""(?ix) \b
+        (?! (?: https? | git | ssh | file | sqlite | postgres(?:ql)? | unix | tcp | npipe | s3 | gs ) :// )
+        (?P<scheme> [a-z][a-z0-9+.-]* :// ) (?! \$\{ ) [^\s"',\]}]+"""
+)
+"""URLs of notification channels: in `slack://…` everything is secret."""
 
 
 def lines_of(text: str) -> list[str]:
@@ -34,17 +40,19 @@ def source_lines(lines: Sequence[str], line: int) -> list[list[int | str]]:
 
 
 def safe_line(lines: Sequence[str], number: int) -> str:
-    """One line as it may be shown: values of keys that name a secret, and passwords in URLs, hidden."""
+    """One line as it may be shown: values of keys that name a secret, passwords in URLs, and what opens a
+    channel, hidden."""
     line = lines[number - 1][: 2 * LONGEST_LINE]
     if _belongs_to_secret(lines, number):
         return line[: _indentation(line)] + HIDDEN
     shown = _USER_INFO.sub(HIDDEN, _SECRET_KEY.sub(_hidden_value, line))
+    shown = _CHANNEL.sub(rf"\g<scheme>{HIDDEN}", shown)
     return shown if len(shown) <= LONGEST_LINE else shown[: LONGEST_LINE - 1] + "…"
 
 
 def safe_text(text: str) -> str:
-    """A value as a message may show it: without the user and password of a URL."""
-    return _USER_INFO.sub(HIDDEN, text)
+    """A value as a message may show it: without the user and password of a URL, and what opens a channel."""
+    return _CHANNEL.sub(rf"\g<scheme>{HIDDEN}", _USER_INFO.sub(HIDDEN, text))
 
 
 def names_a_secret(key: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deployment_system.config.channel_urls import is_channel_url
 from deployment_system.config.problems import dotted
 from deployment_system.config.variables import Substitution, UnresolvedText, has_reference, substitute
 from deployment_system.config.yaml_source import Where, YamlDocument
@@ -65,7 +66,7 @@ class _Substitution:
                     remediation=["Write ${NAME} or ${NAME:-default}, or $${ where ${ itself is meant."],
                 )
             )
-        if self._other_environment(path):
+        if self._other_environment(path) or is_channel_url(path):
             return
         for name in made.missing:
             self.errors.append(

@@ -105,7 +105,7 @@ Texts = Annotated[tuple[Text, ...], AsList]
 ListedValues = Annotated[tuple[Values, ...], AsList]
 
 
-def _checked(check: Callable[[str], str | None]) -> BeforeValidator:
+def checked_text(check: Callable[[str], str | None]) -> BeforeValidator:
     """A text that `check` accepts, or returns in a better form."""
 
     def validate(value: Any) -> Any:
@@ -122,7 +122,7 @@ def _filled(text: str) -> None:
         raise problem("must not be empty")
 
 
-FilledText = Annotated[str, _checked(_filled)]
+FilledText = Annotated[str, checked_text(_filled)]
 FilledTexts = Annotated[tuple[FilledText, ...], AsList]
 
 
@@ -152,7 +152,7 @@ def _server_url(text: str) -> str:
     return url.rstrip("/")
 
 
-ServerUrl = Annotated[str, _checked(_server_url)]
+ServerUrl = Annotated[str, checked_text(_server_url)]
 
 _MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)?(b|k|m|g|[KMGT]i?|B)?")
 
@@ -162,7 +162,7 @@ def _memory(text: str) -> None:
         raise problem("must be an amount of memory: a number with Ki, Mi or Gi, as in 512Mi")
 
 
-Memory = Annotated[str, _checked(_memory)]
+Memory = Annotated[str, checked_text(_memory)]
 
 
 def _state_url(text: str) -> None:
@@ -174,7 +174,7 @@ def _state_url(text: str) -> None:
     raise problem("must be sqlite:///PATH or postgresql://USER@HOST/DATABASE")
 
 
-StateUrl = Annotated[str, _checked(_state_url)]
+StateUrl = Annotated[str, checked_text(_state_url)]
 
 
 def seconds_of(value: Any) -> float:
@@ -219,7 +219,7 @@ def _moment(text: str) -> None:
         raise problem("must be a moment in ISO 8601, as in 2026-01-31T06:30:00+00:00") from None
 
 
-Moment = Annotated[str, _checked(_moment)]
+Moment = Annotated[str, checked_text(_moment)]
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}|[{}]")
 NAME_PARTS = ("flow", "type", "environment")
@@ -235,4 +235,4 @@ def _name_template(text: str) -> str:
     return _PLACEHOLDER.sub(lambda found: found[0].lower(), text)
 
 
-NameTemplate = Annotated[str, _checked(_name_template)]
+NameTemplate = Annotated[str, checked_text(_name_template)]

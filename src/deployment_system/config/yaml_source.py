@@ -5,8 +5,8 @@ Both files are read here: deployment-config.yaml and prefect.yaml.
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,16 @@ class YamlDocument:
     values: Mapping[Where, Mark] = field(default_factory=dict)
     plain: frozenset[Where] = frozenset()
     """Where text is written without quotes."""
+
+    def hiding(self, paths: Iterable[Where]) -> "YamlDocument":
+        """The same, with the values at the paths hidden where its lines are shown."""
+        lines = list(self.lines)
+        for mark in (self.values[path] for path in paths if path in self.values):
+            line = lines[mark.line - 1]
+            end = len(line) + 1 if mark.end_column is None else mark.end_column
+            # As long as it is: what stands behind keeps its column.
+            lines[mark.line - 1] = f"{line[: mark.column - 1]}{'*' * (end - mark.column)}{line[end - 1 :]}"
+        return replace(self, lines=tuple(lines))
 
     def place(self, path: Where, *, key: bool = False) -> ErrorContext:
         """Where that value (or its key) stands; of what is not in the file, the nearest part around it."""

@@ -1,9 +1,11 @@
 """A plan's changes as one transaction: all of them are made, or everything is put back."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 
 from deployment_system.deploy.apply import Applier, Ledger, Outcome
+from deployment_system.deploy.emitting import emit_outcome
 from deployment_system.deploy.plan import Plan
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.result import DeployResult, Status
@@ -26,6 +28,8 @@ from deployment_system.error_handling import (
 from deployment_system.error_handling.counted import counted
 from deployment_system.error_handling.store import Note
 
+_log = logging.getLogger(__name__)
+
 
 def run_transaction(
     project: Project,
@@ -36,6 +40,7 @@ def run_transaction(
     notes: Sequence[Note] = (),
     prepare: Callable[[], tuple[Plan, Sequence[Note]]] | None = None,
     finish: Callable[[], None] | None = None,
+    command: str = "deploy",
 ) -> DeployResult:
     """Makes the plan's changes and commits, the notes with them, or puts back what was changed. Raises
     nothing but what the store does before anything was begun: how it ended stands in the result.
@@ -47,6 +52,7 @@ def run_transaction(
         f"{counted(len(plan.effective) + len(plan.effective_images), 'change')} in {plan.environment}",
         scope=scope_of(project),
     )
+    _note_for_who_is_told(project, manager, plan_id, command)
     as_planned = plan.effective
     interrupted_with = None
     cause: DeploymentSystemError | None = None
@@ -72,6 +78,7 @@ def run_transaction(
         # it may not be the content's fault that a verification failed.
         remember_failure(project, manager, as_planned, plan_id, cause)
     status = _status(errors)
+    untold = emit_outcome(project, applier, plan, plan_id, status, errors, command)
     return DeployResult(
         status,
         plan,
@@ -83,7 +90,20 @@ def run_transaction(
         applier.server.requests_sent,
         interrupted_with,
         () if status is Status.DEPLOYED else tuple(left_behind(manager.rollback_plans[plan_id])),
+        tuple(untold),
     )
+
+
+def _note_for_who_is_told(project: Project, manager: RollbackManager, plan_id: str, command: str) -> None:
+    """Where people are told of outcomes, they are told of this one also if this process dies."""
+    if not project.configuration.notifications.routes:
+        return
+    from deployment_system.notifications.unfinished import note_begun
+
+    try:
+        note_begun(manager.store, project.owner.project, project.environment_name, command, plan_id)
+    except DeploymentSystemError as failure:
+        _log.warning("that nobody is told of %s yet could not be noted: %s", plan_id, failure.message)
 
 
 def _status(errors: Sequence[DeploymentSystemError]) -> Status:

@@ -96,6 +96,7 @@ class Applier:
     deployment_ids: dict[tuple[str, str], str] = field(default_factory=dict)
     deletion_refused: ErrorCodes = ErrorCodes.DEPLOYMENT_DELETE_FAILED
     """What it is when the server refuses to remove a deployment."""
+    pool_ids: Mapping[str, str] = field(default_factory=dict)
 
     def apply(self, changes: Sequence[Change]) -> None:
         """All phases."""

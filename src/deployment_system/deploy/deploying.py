@@ -20,6 +20,7 @@ from deployment_system.deploy.pace import DEFAULT_CEILING
 from deployment_system.deploy.patience import LateWrites
 from deployment_system.deploy.plan import Action, Change, Plan, plan_deletion
 from deployment_system.deploy.planning import (
+    Observed,
     Planned,
     Selection,
     in_use,
@@ -147,7 +148,7 @@ def _deploy(
         began += _confirmed(project, plan, confirm)
         if time.monotonic() - planned_at > FRESH_SECONDS:
             planned, plan = _planned_anew(project, plan, planning)
-        applier = _applier(project, server, options, manager, progress, planned.observed.flow_ids)
+        applier = _applier(project, server, options, manager, progress, planned.observed)
         declared = note_of(project, planned.desired, planned.memory)
         prepare = None
         if plan.steps or plan.effective_images or (options.preflight and plan.images):
@@ -246,7 +247,7 @@ def _clean(
         applier = _applier(project, server, options, manager, progress)
         applier = replace(applier, deletion_refused=ErrorCodes.DEPLOYMENT_CLEANUP_FAILED)
         finish = partial(_remove_images, project, manager, plan, progress) if plan.removed_images else None
-        return run_transaction(project, applier, manager, plan, began, finish=finish)
+        return run_transaction(project, applier, manager, plan, began, finish=finish, command="clean")
 
 
 def _applier(
@@ -255,11 +256,20 @@ def _applier(
     options: DeployOptions,
     manager: RollbackManager,
     progress: Progress,
-    flow_ids: Mapping[str, str] | None = None,
+    observed: Observed | None = None,
 ) -> Applier:
     late = LateWrites(server, project.environment.outage_patience_seconds, progress)
+    pools = observed.work_pools.items() if observed else ()
     return Applier(
-        server, project.owner, Ledger(), options.ceiling, manager, late, progress, dict(flow_ids or {})
+        server,
+        project.owner,
+        Ledger(),
+        options.ceiling,
+        manager,
+        late,
+        progress,
+        flow_ids=dict(observed.flow_ids) if observed else {},
+        pool_ids={name: pool["id"] for name, pool in pools},
     )
 
 

@@ -37,7 +37,7 @@ class _Settings:
 def reader_of(start: Path, *, config_file: Path | None, environ: Mapping[str, str]) -> ErrorReporter:
     """The history of the repository, to be looked at; where nothing was ever kept, an empty one. Raises
     `ProblemsFound` where the configuration does not say where it is."""
-    file = _configuration(start, config_file)
+    file = configuration_file(start, config_file)
     state = _folder(start, file)
     pending = state.path / PENDING_FILE
     target = environ.get(STATE_VARIABLE) or _settings(start, file, environ).state_url
@@ -55,7 +55,7 @@ def recorder_of(
 ) -> ErrorReporter:
     """The history of the repository, to be added to, also where its configuration is what is wrong.
     `secrets`: values that must not be told, beside those of the environment."""
-    file = _configuration(start, config_file)
+    file = configuration_file(start, config_file)
     state = _folder(start, file)
     settings: _Settings | ProblemsFound
     try:
@@ -136,7 +136,7 @@ def _folder(start: Path, file: Path | None) -> StateFolder:
     return StateFolder((file.parent if file else start).resolve() / FOLDER_NAME)
 
 
-def _configuration(start: Path, config_file: Path | None) -> Path | None:
+def configuration_file(start: Path, config_file: Path | None) -> Path | None:
     """As `deployment_system.config.find_configuration`, which takes 0.2 s to import."""
     if config_file is not None:
         return start / config_file

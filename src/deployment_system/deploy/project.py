@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from deployment_system.api.connection import SERVER_RETRY
 from deployment_system.api.prefect_server import Credentials, PrefectServer
 from deployment_system.config import (
     Configuration,
@@ -24,10 +25,11 @@ from deployment_system.error_handling import (
     ErrorContext,
     ErrorSeverity,
     RetryPolicies,
+    RetryPolicy,
 )
 from deployment_system.error_handling.collected import Collected, RetryWatch
 
-_NEEDED_FOR_RECOVERY = ("project", "default_environment", "state_url", "environments")
+_NEEDED_FOR_RECOVERY = ("project", "default_environment", "state_url", "environments", "prefect_events")
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,19 @@ class Project:
         """The server, to be closed by the caller."""
         return self.connect_to(self.server.url)
 
-    def connect_to(self, url: str) -> PrefectServer:
+    def connect_to(
+        self, url: str, *, timeout_seconds: float | None = None, retry_policy: RetryPolicy = SERVER_RETRY
+    ) -> PrefectServer:
         """The server at a URL, which a journal names: with the credentials where it is this project's."""
         is_ours = url.rstrip("/") == self.server.url.rstrip("/")
         known = Credentials(self.server.api_key, self.server.auth_string) if is_ours else None
-        watch = RetryWatch(self.collected, "prefect", self.environment_name)
+        patience = self.environment.request_timeout_seconds
         return PrefectServer(
-            url, known, timeout_seconds=self.environment.request_timeout_seconds, watch=watch
+            url,
+            known,
+            timeout_seconds=min(timeout_seconds or patience, patience),
+            retry_policy=retry_policy,
+            watch=RetryWatch(self.collected, "prefect", self.environment_name),
         )
 
     def connect_once(self, timeout_seconds: float) -> PrefectServer:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 
+from deployment_system.deploy.emitting import emit_recovery
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.transactions import (
@@ -15,6 +16,7 @@ from deployment_system.deploy.transactions import (
 )
 from deployment_system.error_handling import (
     DeploymentError,
+    DeploymentSystemError,
     ErrorCodes,
     RecoveryError,
     RollbackManager,
@@ -33,6 +35,8 @@ class Recovered:
     plans: tuple[RollbackPlan, ...]
     errors: tuple[DeploymentError, ...]
     """One for each plan of which something is still to be put back."""
+    untold: tuple[DeploymentSystemError, ...] = ()
+    """Why a server was not told of it as an event."""
 
 
 def plan_named(manager: RollbackManager, plan_id: str) -> RollbackPlan:
@@ -64,7 +68,7 @@ def preview(
     """By plan id, what rolling it back would do. Changes nothing."""
     found: dict[str, list[Preview]] = {}
     for plan in plans:
-        with _manager_for(project, plan, open_environment, no_progress) as manager:
+        with _manager_for(project, plan, open_environment, no_progress) as (manager, _):
             found[plan.plan_id] = manager.preview_rollback(plan.plan_id, force=force)
     return found
 
@@ -78,26 +82,31 @@ def recover(
     progress: Progress = no_progress,
 ) -> Recovered:
     """Rolls the plans back in their order. Raises LOCK_HELD where somebody else is at work on one."""
-    errors = []
+    errors: list[DeploymentError] = []
+    untold: list[DeploymentSystemError] = []
     for scope, of_scope in groupby(plans, key=lambda plan: plan.scope):
         together = list(of_scope)
         with (
-            _manager_for(project, together[0], open_environment, progress) as manager,
+            _manager_for(project, together[0], open_environment, progress) as (manager, there),
             only_deployer(scope or scope_of(project), manager),
         ):
             for plan in together:
-                if not manager.execute_rollback(plan.plan_id, force=force):
+                complete = manager.execute_rollback(plan.plan_id, force=force)
+                if not complete:
                     errors.append(still_open(plan))
-    return Recovered(tuple(plans), tuple(errors))
+                untold += emit_recovery(there, plan, complete=complete)
+    return Recovered(tuple(plans), tuple(errors), tuple(untold))
 
 
 @contextmanager
 def _manager_for(
     project: Project, plan: RollbackPlan, open_environment: OpenEnvironment, progress: Progress
-) -> Iterator[RollbackManager]:
-    """A manager that has the credentials of the plan's environment, where it is still configured."""
+) -> Iterator[tuple[RollbackManager, Project]]:
+    """A manager that has the credentials of the plan's environment, where it is still configured; beside it
+    the project with that environment."""
     owner, _, name = (plan.scope or "").rpartition("/")
     is_other = owner == project.owner.project and name != project.environment_name
     known = is_other and name in project.configuration.environments
-    with transactions(open_environment(name) if known else project, progress) as manager:
-        yield manager
+    there = open_environment(name) if known else project
+    with transactions(there, progress) as manager:
+        yield manager, there

@@ -67,6 +67,8 @@ class DeployResult:
     """The exit status that the interruption asks for."""
     left_behind: tuple[DeploymentSystemError, ...] = ()
     """Of what was put back: an error of low severity for each pushed name that a registry keeps."""
+    untold: tuple[DeploymentSystemError, ...] = ()
+    """Why the server was not told of it as an event."""
 
     @property
     def exit_status(self) -> int:
@@ -103,6 +105,7 @@ class DeployResult:
             "status": self.status.value,
             "changes": changes,
             "errors": [error.to_dict() for error in self.errors],
+            "events_not_sent": [error.to_dict() for error in self.untold],
             "left_behind": [error.context.extra["image"] for error in self.left_behind],
             "seconds": round(self.seconds, 3),
         }

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.api.undo import undo_handlers
+from deployment_system.deploy.emitting import emit_recovery
 from deployment_system.deploy.image_doors import ImageDoors
 from deployment_system.deploy.pace import run_paced
 from deployment_system.deploy.patience import Patience
@@ -123,6 +124,7 @@ def settle(project: Project, manager: RollbackManager) -> list[DeploymentSystemE
     for plan in [plan for plan in manager.unfinished() if plan.scope == scope_of(project)]:
         complete = manager.execute_rollback(plan.plan_id)
         left += left_behind(plan)
+        left += emit_recovery(project, plan, complete=complete)
         if complete:
             continue
         if plan.status is not OperationStatus.CONFLICT:

@@ -13,6 +13,7 @@ from deployment_system.error_handling.codes_discovery import DISCOVERY_ENTRIES
 from deployment_system.error_handling.codes_docker import DOCKER_ENTRIES
 from deployment_system.error_handling.codes_images import IMAGE_ENTRIES
 from deployment_system.error_handling.codes_monitoring import MONITORING_ENTRIES
+from deployment_system.error_handling.codes_notifications import NOTIFICATION_ENTRIES
 from deployment_system.error_handling.codes_servers import SERVER_ENTRIES
 from deployment_system.error_handling.codes_steps import STEP_ENTRIES
 from deployment_system.error_handling.codes_system import SYSTEM_ENTRIES
@@ -35,6 +36,7 @@ REGISTRY: Mapping[ErrorCodes, CodeEntry] = MappingProxyType(
             *SYSTEM_ENTRIES,
             *TRANSACTION_ENTRIES,
             *MONITORING_ENTRIES,
+            *NOTIFICATION_ENTRIES,
         )
     }
 )

@@ -216,6 +216,12 @@ class ErrorCodes(StrEnum):
     SERVE_ADDRESS_UNUSABLE = auto()
     REQUEST_INVALID = auto()
     REQUEST_UNAUTHORIZED = auto()
+    # telling what happened
+    NOTIFICATION_FAILED = auto()
+    NOTIFICATION_URL_INVALID = auto()
+    NOTIFICATION_ROUTE_UNKNOWN = auto()
+    CONFIG_SECRET_IN_FILE = auto()
+    PREFECT_EVENT_NOT_SENT = auto()
     # the command itself
     USAGE_INVALID = auto()
     ERROR_CODE_UNKNOWN = auto()

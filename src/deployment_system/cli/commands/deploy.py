@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from deployment_system.cli.invocation import Invocation, common_options, take_common, yes_option
+from deployment_system.cli.notifying import tell
 from deployment_system.cli.opening import (
     check_protection,
     open_here,
@@ -103,11 +104,20 @@ def _attempt(invocation: Invocation, selection: Selection, options: DeployOption
 def show_result(invocation: Invocation, result: DeployResult, recoveries: Sequence[Recovery] = ()) -> int:
     """Writes what came of it and returns the exit status."""
     errors = (*(item.error for item in result.plan.skipped), *result.errors)
-    record_errors(invocation, (*errors, *grave(result.plan.warnings)), plan_id=result.plan_id)
-    document = result.to_dict()
+    remembered = (*errors, *grave(result.plan.warnings))
+    record_errors(invocation, (*remembered, *result.untold), plan_id=result.plan_id)
+    told = tell(invocation, result.status, remembered, plan_id=result.plan_id, summary=_changes(result))
+    document = {**result.to_dict(), **told.to_dict()}
     if recoveries:
         document["recoveries"] = [recovery.to_dict() for recovery in recoveries]
     write_result(invocation, document, result_text(result))
-    say_warnings(invocation, result.plan.warnings)
+    say_warnings(invocation, (*result.plan.warnings, *result.untold))
     say_errors(invocation, errors)
+    told.deliver()
     return result.exit_status
+
+
+def _changes(result: DeployResult) -> str:
+    """What was to be done, in a few words."""
+    counts = {action: number for action, number in result.plan.summary.items() if number}
+    return ", ".join(f"{action} {number}" for action, number in counts.items())

@@ -6,8 +6,9 @@ import click
 
 from deployment_system.cli.commands.recovery_plans import recovery_plans
 from deployment_system.cli.invocation import Invocation, common_options, take_common, yes_option
+from deployment_system.cli.notifying import tell
 from deployment_system.cli.opening import check_protection, open_here, say_target
-from deployment_system.cli.output import say_errors, write_result
+from deployment_system.cli.output import say_errors, say_warnings, write_result
 from deployment_system.cli.progress import shown_progress
 from deployment_system.cli.recording import record_errors
 from deployment_system.cli.recovering import recover_error
@@ -111,10 +112,23 @@ def execute(
             "status": "rollback_incomplete" if done.errors else "rolled_back",
             "plans": [plan_document(plan) for plan in done.plans],
             "errors": [error.to_dict() for error in done.errors],
+            "events_not_sent": [error.to_dict() for error in done.untold],
         }
-        record_errors(invocation, done.errors)
+        record_errors(invocation, (*done.errors, *done.untold))
+        settled = [plan.plan_id for plan in done.plans]
+        told = tell(
+            invocation,
+            str(document["status"]),
+            done.errors,
+            plan_id=settled[0] if len(settled) == 1 else None,
+            summary="; ".join(plan.description for plan in done.plans),
+            settled=settled,
+        )
+        document |= told.to_dict()
         write_result(invocation, document, "\n".join(plan_details(plan) for plan in done.plans))
+        say_warnings(invocation, done.untold)
         say_errors(invocation, done.errors)
+    told.deliver()
     return EXIT_ROLLBACK_INCOMPLETE if done.errors else 0
 
 
