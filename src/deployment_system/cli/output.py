@@ -43,7 +43,9 @@ def write_errors(invocation: Invocation, errors: Sequence[DeploymentSystemError]
     """A command that failed: JSON with `status` and `errors`, findings where these were asked for, or
     words on standard error."""
     if invocation.json:
-        shown = {"status": status, "errors": [error.to_dict() for error in errors]}
+        shown: dict[str, Any] = {"status": status, "errors": [error.to_dict() for error in errors]}
+        if invocation.recoveries:
+            shown["recoveries"] = list(invocation.recoveries)
         write_json(_known(invocation).hide_in(_without_tracebacks(shown, keep=invocation.verbose)))
         return
     if invocation.format in FINDINGS_FORMATS:

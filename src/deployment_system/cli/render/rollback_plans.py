@@ -22,11 +22,12 @@ def plan_document(plan: RollbackPlan) -> dict[str, Any]:
     return {
         "plan_id": plan.plan_id,
         "description": plan.description,
-        "environment": (plan.scope or "").rpartition("/")[2] or None,
+        "environment": (plan.scope or "").rpartition("/")[2] or record.facts.get("environment"),
         "status": record.status.value,
         "created_at": plan.created_at.isoformat(),
         "finished_at": record.finished_at.isoformat() if record.finished_at else None,
         "owner": str(record.owner),
+        "recovery": dict(record.facts) if "recovery" in record.facts else None,
         "error": record.error,
         "left_behind": [error.context.extra["image"] for error in left_behind(plan)],
         "operations": [
@@ -75,6 +76,8 @@ def plan_details(plan: RollbackPlan) -> str:
     """The plan with its operations, in the order in which they were begun."""
     record = plan.record()
     lines = [_line(plan), f"  begun by {record.owner}"]
+    if "recovery" in record.facts:
+        lines.append(f"  a recovery by the plan {record.facts['recovery']}; see `recovery audit`")
     if record.error:
         lines.append(f"  failed: {record.error.get('message')}")
     for operation in plan.operations:
