@@ -9,8 +9,8 @@ import pytest
 
 from tests.prefect_servers import PrefectProcess
 
-pytest_plugins = ["tests.channels", "tests.docker_fixtures", "tests.postgresql"]
-"""Modules with fixtures, which are known to all tests."""
+pytest_plugins = ["tests.channels", "tests.docker_fixtures", "tests.postgresql", "tests.recovery_evidence"]
+"""Modules with fixtures and hooks, which are known to all tests."""
 
 POOL = "test-pool"
 CRASH_POINTS = "crash_points"

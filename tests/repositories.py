@@ -40,6 +40,8 @@ class Repository:
     root: Path
     environ: dict[str, str] = field(default_factory=dict)
     """Over the variables of the tests, without any that would lead Prefect elsewhere."""
+    finished: list[Finished] = field(default_factory=list)
+    """Everything that was run, in its order."""
 
     def write(self, name: str, text: str) -> Path:
         """Writes a file, with the folders above it."""
@@ -59,7 +61,8 @@ class Repository:
             input=stdin,
             timeout=COMMAND_SECONDS,
         )
-        return Finished(finished.returncode, finished.stdout, finished.stderr)
+        self.finished.append(Finished(finished.returncode, finished.stdout, finished.stderr))
+        return self.finished[-1]
 
     def start(self, *arguments: str, through: Sequence[str] = ()) -> "subprocess.Popen[str]":
         """Starts `deployment-cli`, `through` a program that starts it if one is given, and leaves it

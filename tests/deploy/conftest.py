@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import POOL
 from tests.deploy.docker_world import DOCKER_POOL, DOCKER_TEMPLATE
 from tests.recording_proxy import RecordingProxy, recording_proxy
+from tests.recovery_evidence import note_recoveries
 from tests.repositories import Finished, Repository
 
 FLOW = '''"""Made by a test."""
@@ -147,13 +148,24 @@ def docker_pool(prefect_server: str) -> str:
 
 
 @pytest.fixture
-def workspace(make_workspace: Callable[[str], Workspace]) -> Iterator[Workspace]:
+def workspace(
+    make_workspace: Callable[[str], Workspace], request: pytest.FixtureRequest
+) -> Iterator[Workspace]:
     """A repository whose requests to the real server are noted, and can be made to fail."""
     made = make_workspace("repository")
     with recording_proxy(made.server_url) as proxy:
         made.proxy = proxy
         yield made
         made.leave_no_schedule()
+    note_recoveries(request.node, made.finished)
+
+
+@pytest.fixture
+def one_flow(workspace: Workspace) -> Workspace:
+    """A repository with one flow, nothing deployed."""
+    workspace.write_flow("load")
+    workspace.configure()
+    return workspace
 
 
 @pytest.fixture
@@ -176,6 +188,9 @@ SAMPLED = {
     "test_prefect_yaml_steps.py": 8,
     "test_rare_faults.py": 4,
     "test_recovering.py": 6,
+    "test_recovery_files.py": 8,
+    "test_recovery_guard_rails.py": 3,
+    "test_recovery_packages.py": 3,
     "test_recovery_plans.py": 7,
     "test_server_killed.py": 1,
     "test_state_disasters.py": 4,

@@ -1,6 +1,8 @@
 """Recovery plans on the real server and in real files: the trouble is gone, or all is as before."""
 
 import signal
+import socket
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,14 @@ from tests.deploy.conftest import Workspace
 from tests.deploy.world import wait_for
 from tests.recording_proxy import Fault, RecordingProxy
 
-
-@pytest.fixture
-def one_flow(workspace: Workspace) -> Workspace:
-    """A repository with one flow, nothing deployed."""
-    workspace.write_flow("load")
-    workspace.configure()
-    return workspace
+BRIEFLY = """
+plans:
+  server-away:
+    for: [PREFECT_API_UNAVAILABLE]
+    description: wait a moment, instead of half a minute
+    steps: [{action: wait_for_server, with: {seconds: 1}}]
+"""
+"""A plan of the user's own takes the place of the package's one of that name."""
 
 
 def with_pool(workspace: Workspace, pool: str) -> None:
@@ -36,6 +39,7 @@ def pools(workspace: Workspace, name: str) -> list[dict[str, Any]]:
 # -- at the server --------------------------------------------------------------------------------------
 
 
+@pytest.mark.recovers("WORK_POOL_NOT_FOUND", plan="work-pool-missing")
 def test_a_missing_work_pool_is_created_and_the_deployment_goes_on(one_flow: Workspace) -> None:
     """Recovered is a status of its own; without --recover nothing is made where nobody can be asked."""
     pool = f"{one_flow.prefix}-pool"
@@ -67,6 +71,7 @@ def test_twenty_flows_without_their_pool_are_one_recovery(one_flow: Workspace) -
     assert len(pools(one_flow, pool)) == 1
 
 
+@pytest.mark.recovers_in_vain("WORK_POOL_NOT_FOUND", plan="work-pool-missing")
 def test_a_pool_that_is_made_in_vain_is_removed(one_flow: Workspace, proxy: RecordingProxy) -> None:
     """Nobody sees it afterwards: as if the server had lost it."""
     pool = f"{one_flow.prefix}-vain"
@@ -78,6 +83,7 @@ def test_a_pool_that_is_made_in_vain_is_removed(one_flow: Workspace, proxy: Reco
     assert one_flow.stored() == {}
 
 
+@pytest.mark.recovers("WORK_POOL_NOT_READY", plan="work-pool-paused")
 def test_doctor_resumes_a_paused_pool_when_told_to(one_flow: Workspace) -> None:
     """And says before what it would do."""
     pool = f"{one_flow.prefix}-paused"
@@ -93,6 +99,7 @@ def test_doctor_resumes_a_paused_pool_when_told_to(one_flow: Workspace) -> None:
     assert not pools(one_flow, pool)[0]["is_paused"]
 
 
+@pytest.mark.recovers("PREFECT_API_UNAVAILABLE", plan="server-away")
 def test_a_server_that_comes_back_is_waited_for(one_flow: Workspace, proxy: RecordingProxy) -> None:
     """As long as the plan says; then the deployment is tried again."""
     gone = Fault("", "/api/", drop_before=True)
@@ -111,35 +118,25 @@ def test_a_server_that_comes_back_is_waited_for(one_flow: Workspace, proxy: Reco
     assert [each["plan"] for each in result.document["recoveries"]] == ["server-away"]
 
 
+@pytest.mark.recovers("PREFECT_API_UNAVAILABLE", plan="server-away-start-local")
+@pytest.mark.recovers_in_vain("PREFECT_API_UNAVAILABLE", plan="server-away")
 def test_a_local_server_that_is_not_there_is_started(one_flow: Workspace) -> None:
     """Where waiting does not help. `down` stops it again."""
     url = f"http://127.0.0.1:{free_port()}/api"
     file = one_flow.root / "deployment-config.yaml"
     assert one_flow.proxy is not None
     file.write_text(file.read_text().replace(one_flow.proxy.url, url))
-    one_flow.write(
-        "recovery-plans.yaml",
-        """
-        plans:
-          briefly:
-            for: [PREFECT_API_UNAVAILABLE]
-            description: wait a moment
-            steps: [{action: wait_for_server, with: {seconds: 1}}]
-          here:
-            for: [PREFECT_API_UNAVAILABLE]
-            description: start it here
-            steps: [{action: start_local_server}]
-        """,
-    )
+    one_flow.write("recovery-plans.yaml", BRIEFLY)
     try:
         result = one_flow.run("deploy", "--recover", "auto", "-ojson")
         assert (result.status, result.document["status"]) == (0, "recovered"), result.output + result.errors
         outcomes = [(each["plan"], each["status"]) for each in result.document["recoveries"]]
-        assert outcomes == [("briefly", "in_vain"), ("here", "recovered")]
+        assert outcomes == [("server-away", "in_vain"), ("server-away-start-local", "recovered")]
     finally:
         assert one_flow.run("down").status == 0
 
 
+@pytest.mark.recovers("SERVER_URL_INVALID", plan="server-url-wrong")
 def test_a_url_without_api_is_corrected(one_flow: Workspace) -> None:
     """The nearest at which a Prefect API answers; the rest of the file stays."""
     file = one_flow.root / "deployment-config.yaml"
@@ -150,6 +147,62 @@ def test_a_url_without_api_is_corrected(one_flow: Workspace) -> None:
     result = one_flow.deploy("--recover", "auto")
     assert (result.status, result.document["status"]) == (0, "recovered"), result.output + result.errors
     assert file.read_text() == right
+
+
+@dataclass
+class OnceWritten(Fault):
+    """Strikes from the moment on when a file has another content than at first."""
+
+    file: Path = Path()
+    at_first: str = ""
+
+    def strikes(self, method: str, path: str) -> bool:
+        """See `Fault`."""
+        return self.matches(method, path) and self.file.read_text() != self.at_first
+
+
+@pytest.mark.recovers_in_vain("SERVER_URL_INVALID", plan="server-url-wrong")
+def test_a_url_that_is_corrected_in_vain_is_put_back(one_flow: Workspace, proxy: RecordingProxy) -> None:
+    """The server that answered there went away just then."""
+    file = one_flow.root / "deployment-config.yaml"
+    file.write_text(file.read_text().replace(proxy.url, proxy.url.removesuffix("/api")))
+    wrong = file.read_text()
+    proxy.faults.append(OnceWritten("", "/api/", status=404, file=file, at_first=wrong))
+    result = one_flow.deploy("--recover", "auto")
+    assert result.codes == ["SERVER_URL_INVALID"], result.output
+    assert [each["status"] for each in result.document["recoveries"]] == ["in_vain"]
+    assert file.read_text() == wrong
+
+
+@pytest.mark.recovers_in_vain("WORK_POOL_NOT_READY", plan="work-pool-paused")
+def test_a_pool_that_stays_paused_is_no_success(one_flow: Workspace, proxy: RecordingProxy) -> None:
+    """The server says that it was done, and it was not."""
+    pool = f"{one_flow.prefix}-stays"
+    with_pool(one_flow, pool)
+    assert one_flow.deploy("--recover", "auto").status == 0
+    one_flow.ask("PATCH", f"/work_pools/{pool}", {"is_paused": True})
+    proxy.faults.append(Fault("PATCH", f"/work_pools/{pool}$", status=204, body="", times=1))
+    told = one_flow.run("doctor", "--fix", "--auto-execute", "-ojson")
+    assert told.status == 1
+    assert [each["status"] for each in told.document["mended"]] == ["in_vain"], told.output
+    assert pools(one_flow, pool)[0]["is_paused"]
+
+
+@pytest.mark.recovers_in_vain("PREFECT_API_UNAVAILABLE", plan="server-away-start-local")
+def test_a_local_server_that_cannot_start_leaves_nothing(one_flow: Workspace) -> None:
+    """Somebody else has the port, and is no Prefect server."""
+    one_flow.write("recovery-plans.yaml", BRIEFLY)
+    file = one_flow.root / "deployment-config.yaml"
+    assert one_flow.proxy is not None
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/api"
+        file.write_text(file.read_text().replace(one_flow.proxy.url, url))
+        result = one_flow.deploy("--recover", "auto")
+    assert (result.status, result.codes) == (1, ["PREFECT_API_UNAVAILABLE"]), result.output
+    tried = [(each["plan"], each["status"]) for each in result.document["recoveries"]]
+    assert tried == [("server-away", "in_vain"), ("server-away-start-local", "in_vain")]
+    assert not list((one_flow.root / ".deployment-system" / "local").glob("*.json")), "nothing runs"
 
 
 def test_what_was_probably_meant_by_a_url() -> None:
@@ -252,6 +305,7 @@ def test_doctor_tells_everything_where_the_state_cannot_be_used(one_flow: Worksp
 # -- in files -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.recovers("FLOW_SYNTAX_ERROR", plan="syntax-error")
 def test_a_missing_colon_is_mended_and_deployed(one_flow: Workspace) -> None:
     """The change is shown as a diff; the rest of the file stays, byte by byte."""
     file = one_flow.root / "flows" / "load.py"
@@ -275,6 +329,7 @@ def test_what_can_be_read_in_two_ways_is_left_to_a_person(one_flow: Workspace) -
     assert file.read_text() == broken
 
 
+@pytest.mark.recovers("FLOW_MISSING_DEPENDENCIES", plan="dependency-missing")
 def test_a_missing_dependency_is_declared(one_flow: Workspace) -> None:
     """In the requirements file that there is; afterwards the flow is valid."""
     file = one_flow.root / "flows" / "load.py"
@@ -294,7 +349,7 @@ def test_a_missing_dependency_is_declared(one_flow: Workspace) -> None:
 
 # -- the user's own --------------------------------------------------------------------------------------
 
-WRONG = "from prefect import flow\n\n\n@flow\ndef load(:\n    pass\n"
+WRONG = "from prefect import flow\n\n\n@flow\ndef load(=:\n    pass\n"
 OWN = """
 plans:
   make-the-file:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -36,6 +36,8 @@ class Invocation:
     """Whether a command that changes things was asked to show only what it would do."""
     active_environment: str | None = None
     """The environment that is acted on, once the configuration was read."""
+    recoveries: tuple[Mapping[str, Any], ...] = ()
+    """What was tried in order to mend a failure, as JSON values: told with the failure, too."""
     secrets: tuple[str | None, ...] = ()
     """Values that must not be told: how the servers are logged in to."""
 

@@ -49,7 +49,9 @@ def write_errors(
     """A command that failed: JSON with `status` and `errors`, findings where these were asked for, or
     words on standard error. `more`: what else its JSON has."""
     if invocation.json:
-        shown = {"status": status, "errors": [error.to_dict() for error in errors], **more}
+        shown: dict[str, Any] = {"status": status, "errors": [error.to_dict() for error in errors], **more}
+        if invocation.recoveries:
+            shown["recoveries"] = list(invocation.recoveries)
         write_json(_known(invocation).hide_in(_without_tracebacks(shown, keep=invocation.verbose)))
         return
     if invocation.format in FINDINGS_FORMATS:

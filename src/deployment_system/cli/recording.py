@@ -22,7 +22,7 @@ _CHANGE = frozenset(
         *("recovery execute", "recovery cleanup", "lock take", "lock release", "notify deliver"),
     )
 )
-_LOOK = frozenset(("plan", "status", "recovery list", "recovery details", "lock show"))
+_LOOK = frozenset(("plan", "status", "recovery list", "recovery details", "recovery audit", "lock show"))
 _OUTSIDE = frozenset(
     (
         *(ErrorCategory.PREFECT_API, ErrorCategory.DOCKER, ErrorCategory.NETWORK),

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -19,8 +19,9 @@ from deployment_system.deploy.measuring import write_recoveries
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.recovery.catalogue import Catalogue, open_catalogue
 from deployment_system.deploy.recovery.mending import TriedAgain, mend, with_recovery
+from deployment_system.deploy.recovery.place import RecoveryPlace
 from deployment_system.deploy.result import DeployResult
-from deployment_system.deploy.transactions import EXIT_ROLLBACK_INCOMPLETE, transactions
+from deployment_system.deploy.transactions import EXIT_ROLLBACK_INCOMPLETE
 from deployment_system.error_handling import Confidence, DeploymentSystemError
 from deployment_system.error_handling.recovery_manager import (
     ProposedStep,
@@ -39,6 +40,7 @@ def recovering(invocation: Invocation, mode: str | None, attempt: Callable[[], D
 
     def mend_all(errors: Sequence[DeploymentSystemError]) -> Sequence[Recovery]:
         done = mend_here(invocation, errors, auto=mode == "auto")
+        invocation.recoveries = tuple(recovery.to_dict() for recovery in done)
         if done and done[-1].outcome is RecoveryOutcome.RECOVERED:
             record_errors(invocation, errors)  # others are kept by whoever tells them at the end
         return done
@@ -51,9 +53,10 @@ def mend_here(
 ) -> Sequence[Recovery]:
     """Carries out what the plans of this folder can do about these errors, and says what came of it. Where
     the plans or the state cannot be used, that is said, and nothing is mended: the errors stay the matter."""
+    auto = auto and not _protected(invocation)
     with ExitStack() as stack:
         try:
-            manager = stack.enter_context(recovery_manager(invocation))
+            manager = stack.enter_context(recovery_manager(invocation, auto=auto))
         except (ProblemsFound, DeploymentSystemError) as trouble:
             problems = trouble.errors if isinstance(trouble, ProblemsFound) else [trouble]
             write_note(invocation, "nothing can be mended, because:")
@@ -65,6 +68,14 @@ def mend_here(
     count_recoveries(invocation, done)
     record_errors(invocation, [recovery.error for recovery in done if recovery.error is not None])
     return done
+
+
+def _protected(invocation: Invocation) -> bool:
+    """Whether somebody has to be asked, whatever --recover says: --yes together with --env answers."""
+    project = project_or_none(invocation)
+    if project is None or not project.environment.protected:
+        return False
+    return not (invocation.yes and project.environment_was_named)
 
 
 _EXIT_STATUS = {
@@ -82,31 +93,66 @@ _STATUS_TOLD = {
 """What people hear of a recovery; of one that did nothing they hear nothing."""
 
 
-def recover_error(invocation: Invocation, error_id: str, *, auto: bool) -> int:
+@dataclass(frozen=True)
+class Wanted:
+    """Which recovery, and how far to go."""
+
+    auto: bool = False
+    dry_run: bool = False
+    version: str | None = None
+    """Of a preview that somebody has agreed to."""
+    plan: str | None = None
+    """Only the plan of that name."""
+
+
+def recover_error(invocation: Invocation, error_id: str, wanted: Wanted) -> int:
     """Carries out the recovery plan of an error of the history, in the environment where it happened; the
     exit status. Without a yes, shows what would be done."""
     with history_here(invocation) as history:
         report = one_report(history, error_id)
-    error = DeploymentSystemError.from_dict(report)
     was_named = invocation.environment is not None
     _go_where_it_happened(invocation, report["environment"])
-    invocation.yes = invocation.yes or auto
+    error = DeploymentSystemError.from_dict(report)
+    return recover_here(invocation, error, wanted, was_named=was_named, error_id=report["error_id"])
+
+
+def recover_here(
+    invocation: Invocation,
+    error: DeploymentSystemError,
+    wanted: Wanted,
+    *,
+    was_named: bool,
+    error_id: str | None = None,
+) -> int:
+    """Carries out the recovery plan of an error, or shows what would be done; the exit status."""
+    invocation.yes = invocation.yes or wanted.auto or wanted.version is not None
     if (project := project_or_none(invocation)) is not None:
         say_target(invocation, project)
-        if invocation.yes:
+        if invocation.yes and not wanted.dry_run:
             # The environment that the history knows is none that somebody has named.
             check_protection(invocation, replace(project, environment_was_named=was_named))
-    with recovery_manager(invocation) as manager:
-        recovery = manager.propose(error)
-        somebody_answers = auto or invocation.yes or invocation.interactive
+    auto = wanted.auto or wanted.version is not None
+    with recovery_manager(invocation, auto=auto) as manager:
+        others = {plan.name for plan in manager.plans if wanted.plan not in (None, plan.name)}
+        recovery = manager.propose(error, without=others)
+        somebody_answers = not wanted.dry_run and (invocation.yes or invocation.interactive)
         if somebody_answers and recovery.outcome is RecoveryOutcome.PROPOSED:
             recovery = manager.recover(
-                error, agreed=lambda step: agreed(invocation, step, auto=auto), proposed=recovery
+                error,
+                agreed=lambda step: agreed(invocation, step, auto=auto),
+                proposed=None if wanted.version else recovery,
+                version=wanted.version,
+                without=others,
             )
             count_recoveries(invocation, [recovery])
     if recovery.error is not None:
         record_errors(invocation, [recovery.error])
-    document = recovery.to_dict() | {"error_id": report["error_id"], "guidance": error.remediation}
+    guidance = list(dict.fromkeys([*error.remediation, *recovery.plan.guidance]))
+    document = recovery.to_dict() | {"error_id": error_id, "guidance": guidance}
+    text = recovery_text(recovery)
+    if recovery.outcome is RecoveryOutcome.PROPOSED and error_id is not None:
+        again = f"deployment-cli recovery execute --error {error_id} --preview-version {recovery.version}"
+        text += f"\nnothing was done: `{again}` does exactly this"
     told = tell(
         invocation,
         _STATUS_TOLD.get(recovery.outcome, ""),
@@ -114,7 +160,7 @@ def recover_error(invocation: Invocation, error_id: str, *, auto: bool) -> int:
         plan_id=recovery.plan_id,
         summary="; ".join(recovery.messages),
     )
-    write_result(invocation, document | told.to_dict(), recovery_text(recovery))
+    write_result(invocation, document | told.to_dict(), text)
     told.deliver()
     return _EXIT_STATUS.get(recovery.outcome, 1)
 
@@ -130,10 +176,15 @@ def _go_where_it_happened(invocation: Invocation, environment: str | None) -> No
     invocation.environment = environment
 
 
+def place_here(invocation: Invocation) -> RecoveryPlace:
+    """The folder, with what the command was told."""
+    return RecoveryPlace(Path.cwd(), os.environ, invocation.config_file, invocation.environment)
+
+
 def catalogue_here(invocation: Invocation) -> Catalogue:
     """The plans of this folder: also where its configuration is what is wrong. Raises `ProblemsFound`."""
-    project = project_or_none(invocation)
-    return open_catalogue(project.root if project else Path.cwd(), os.environ, project)
+    place = place_here(invocation)
+    return open_catalogue(place.root, os.environ, project_or_none(invocation), place)
 
 
 def count_recoveries(invocation: Invocation, done: Sequence[Recovery]) -> None:
@@ -143,14 +194,13 @@ def count_recoveries(invocation: Invocation, done: Sequence[Recovery]) -> None:
 
 
 @contextmanager
-def recovery_manager(invocation: Invocation) -> Iterator[RecoveryManager]:
+def recovery_manager(invocation: Invocation, *, auto: bool) -> Iterator[RecoveryManager]:
     """Who carries out the plans of this folder: also where its configuration is what is wrong."""
-    project = project_or_none(invocation)
-    if project is None:
-        yield open_catalogue(Path.cwd(), os.environ).manager()
-        return
-    with transactions(project) as manager:
-        yield open_catalogue(project.root, os.environ, project).manager(manager)
+    catalogue = catalogue_here(invocation)
+    with place_here(invocation).transactions() as transactions:
+        manager = catalogue.manager(transactions)
+        manager.agreed_by = "an option of the command" if auto or invocation.yes else "a person who was asked"
+        yield manager
 
 
 def agreed(invocation: Invocation, step: ProposedStep, *, auto: bool) -> bool:
@@ -173,6 +223,8 @@ def say_recovery(invocation: Invocation, recovery: Recovery) -> None:
         RecoveryOutcome.IN_VAIN: "not recovered",
         RecoveryOutcome.INCOMPLETE: "not recovered, and not everything could be put back",
     }.get(recovery.outcome, recovery.outcome.value)
+    if recovery.outcome is RecoveryOutcome.RECOVERED and recovery.seconds is not None:
+        word = f"recovered in {recovery.seconds:.1f} s"
     write_note(invocation, f"{word}: {'; '.join(recovery.messages)}")
     if recovery.outcome is RecoveryOutcome.RECOVERED and recovery.plan_id:
         undo = f"deployment-cli recovery execute --plan-id {recovery.plan_id}"

@@ -211,7 +211,7 @@ def _not_configured(
     said = ("default_environment",)
     path: Where = said if not asked and said in document.values else ("environments",)
     hint = f": did you mean {meant!r}?" if meant else f"; configured are {', '.join(sorted(known))}"
-    return document.error(
+    error = document.error(
         f"the environment {name!r} is not configured{hint}",
         path,
         ErrorCodes.ENVIRONMENT_NOT_CONFIGURED,
@@ -220,7 +220,9 @@ def _not_configured(
             f"Use one of: {', '.join(sorted(known))}.",
             f"Or add {name!r} under `environments:` in {document.shown_as}.",
         ],
-    ).with_context(environment=name)
+    )
+    correction = document.correction(path, meant) if meant and path == said else None
+    return error.with_context(environment=name, nearest=meant, correction=correction)
 
 
 def _unknown_environments(
@@ -260,13 +262,15 @@ def _names_unknown(
     meant = nearest(name, known)
     hint = f": did you mean {meant!r}?" if meant else f"; configured are {', '.join(known)}"
     where = dotted(path[:-1])
-    return document.error(
+    error = document.error(
         f"{where} names the environment {name!r}, which is not configured{hint}",
         path,
         ErrorCodes.ENVIRONMENT_NOT_CONFIGURED,
         key=key,
         remediation=[f"Write one of: {', '.join(known)}; or add {name!r} under `environments:`."],
     )
+    correction = document.correction(path, meant, key=key) if meant else None
+    return error.with_context(nearest=meant, correction=correction)
 
 
 def _kind(data: Any) -> str:

@@ -7,10 +7,12 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from deployment_system.config.likely_values import BOOLEAN_WORDS, likely_value
 from deployment_system.config.source_frame import HIDDEN, names_a_secret, safe_text
 from deployment_system.config.variables import UnresolvedText, VariableText, shown
 from deployment_system.config.yaml_source import Where, YamlDocument
 from deployment_system.error_handling import ConfigurationError, ErrorCodes
+from deployment_system.error_handling.corrections import Correction
 
 _WANTED = {
     "string_type": "text",
@@ -153,17 +155,28 @@ def invalid_value(document: YamlDocument, path: Where, value: Any, wanted: str) 
     if isinstance(value, bool | int | float):
         named = document.written(path) or named
         hint = f'Write it in quotes: "{named}".' if wanted == "text" else hint
-    return document.error(
+    error = document.error(
         f"{dotted(path)} must be {wanted}, not {named}",
         path,
         ErrorCodes.CONFIG_INVALID_VALUE,
         remediation=[hint],
     )
+    if named != HIDDEN and not isinstance(value, VariableText):
+        error.with_context(correction=_likely_correction(document, path, value, wanted))
+    return error
+
+
+def _likely_correction(document: YamlDocument, path: Where, value: Any, wanted: str) -> Any:
+    written = document.written(path)
+    meant = likely_value(value, wanted, written or "")
+    if meant is None or written is None or document.values[path].end_column is None:
+        return None
+    mark = document.values[path]
+    return Correction(written, meant, mark.line, mark.column).to_fact()
 
 
 def _boolean_hint(text: str) -> str:
-    meant = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
-    word = meant.get(text.strip().lower())
+    word = BOOLEAN_WORDS.get(text.strip().lower())
     return f"Write {word}, without quotes." if word else "Write true or false, without quotes."
 
 
@@ -188,7 +201,7 @@ def _missing(document: YamlDocument, below: Where, location: tuple[int | str, ..
         path,
         ErrorCodes.CONFIG_MISSING_REQUIRED_FIELD,
         remediation=[f"Add `{location[-1]}:` to {dotted(path[:-1])}."],
-    )
+    ).with_context(path=list(path))
 
 
 def unknown_key(document: YamlDocument, path: Where, known: Iterable[str]) -> ConfigurationError:
@@ -203,7 +216,9 @@ def unknown_key(document: YamlDocument, path: Where, known: Iterable[str]) -> Co
     else:
         message = f"unknown key {name!r}{inside}"
         remedy = f"Remove it. Known keys here: {', '.join(known)}."
-    return document.error(message, path, ErrorCodes.CONFIG_UNKNOWN_KEY, key=True, remediation=[remedy])
+    correction = document.correction(path, meant, key=True) if meant else None
+    error = document.error(message, path, ErrorCodes.CONFIG_UNKNOWN_KEY, key=True, remediation=[remedy])
+    return error.with_context(correction=correction)
 
 
 def known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[str, ...]:

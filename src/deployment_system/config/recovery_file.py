@@ -1,6 +1,6 @@
 """Recovery plans in a YAML file: those that come with the package, and a user's own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +45,21 @@ class DeclaredPlan(BaseModel):
     """What a person can do."""
 
 
+class DeclaredLimits(BaseModel):
+    """What keeps recoveries within bounds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    most_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    """How often the same plan is tried for the same fault within the window."""
+    window_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    """How long an attempt counts."""
+    pause_seconds: Annotated[float, Field(ge=0)] = 5.0
+    """Between two attempts at the same fault."""
+    most_flows: Annotated[int, Field(ge=1)] = 5
+    """How many flows one run may touch; what several share is mended once, and counts once."""
+
+
 class RecoveryFile(BaseModel):
     """The whole file."""
 
@@ -52,6 +67,8 @@ class RecoveryFile(BaseModel):
 
     plans: dict[str, DeclaredPlan] = {}
     """By name; of several for one code the first is taken."""
+    limits: DeclaredLimits = DeclaredLimits()
+    """Of all recoveries here, also those of the package's plans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +78,7 @@ class LoadedPlans:
     plans: dict[str, DeclaredPlan]
     errors: tuple[ConfigurationError, ...]
     document: YamlDocument
+    limits: DeclaredLimits = field(default_factory=DeclaredLimits)
 
     def place(self, plan: str, *path: str | int) -> ErrorContext:
         """Where something of a plan stands."""
@@ -86,4 +104,4 @@ def _loaded(reading: YamlReading) -> LoadedPlans:
     except ValidationError as error:
         errors = as_errors(error, reading.document, data, RecoveryFile)
         return LoadedPlans({}, tuple(errors), reading.document)
-    return LoadedPlans(found.plans, (), reading.document)
+    return LoadedPlans(found.plans, (), reading.document, found.limits)

@@ -6,9 +6,16 @@ from typing import Any
 
 from deployment_system.config.channel_urls import is_channel_url
 from deployment_system.config.problems import dotted
-from deployment_system.config.variables import Substitution, UnresolvedText, has_reference, substitute
+from deployment_system.config.variables import (
+    Substitution,
+    UnresolvedText,
+    has_reference,
+    near_variable,
+    substitute,
+)
 from deployment_system.config.yaml_source import Where, YamlDocument
 from deployment_system.error_handling import ConfigurationError, ErrorCodes
+from deployment_system.error_handling.corrections import corrected
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +76,22 @@ class _Substitution:
         if self._other_environment(path) or is_channel_url(path):
             return
         for name in made.missing:
-            self.errors.append(
-                self.document.error(
-                    f"{dotted(path)} needs the environment variable {name}, which is not set",
-                    path,
-                    ErrorCodes.CONFIG_VARIABLE_NOT_SET,
-                    remediation=[
-                        f"Set it: export {name}=…",
-                        f"Or give it a default in the file: ${{{name}:-default}}.",
-                    ],
-                )
-            )
+            self.errors.append(self._not_set(name, path))
+
+    def _not_set(self, name: str, path: Where) -> ConfigurationError:
+        meant = near_variable(name, self.environ)
+        hint = f": did you mean {meant}?" if meant else ""
+        error = self.document.error(
+            f"{dotted(path)} needs the environment variable {name}, which is not set{hint}",
+            path,
+            ErrorCodes.CONFIG_VARIABLE_NOT_SET,
+            remediation=[
+                f"Set it: export {name}=…",
+                f"Or give it a default in the file: ${{{name}:-default}}.",
+            ],
+        )
+        error.with_context(variable=name)
+        return corrected(error, f"${{{name}}}", f"${{{meant}}}" if meant else None)
 
     def _other_environment(self, path: Where) -> bool:
         """Whether the path lies in a part of an environment that is not the active one."""

@@ -5,6 +5,7 @@ empty, `$$` a literal `$`. A `$` before anything else stands for itself. The res
 again, so a value may contain `${`.
 """
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,6 +93,18 @@ def substitute(text: str, environ: Mapping[str, str], *, plain: bool = False) ->
 def has_reference(text: str) -> bool:
     """Whether substitution would change anything."""
     return "$" in text and _REFERENCE.search(text) is not None
+
+
+_SAME_NAME = 0.9
+"""How alike two names of variables must be: one letter of ten. `PROD1_URL` is not meant by `PROD2_URL`."""
+
+
+def near_variable(name: str, environ: Mapping[str, str]) -> str | None:
+    """The variable that is set and was probably meant; names that differ in a digit are another thing."""
+    digits = re.sub(r"\D", "", name)
+    known = [other for other, value in environ.items() if value and re.sub(r"\D", "", other) == digits]
+    found = difflib.get_close_matches(name, known, n=1, cutoff=_SAME_NAME)
+    return found[0] if found else None
 
 
 def shown(value: Any) -> str:

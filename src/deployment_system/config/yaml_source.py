@@ -22,6 +22,7 @@ from deployment_system.config.yaml_nodes import (
     read_nodes,
 )
 from deployment_system.error_handling import ConfigurationError, ErrorCodes, ErrorContext, ErrorSeverity
+from deployment_system.error_handling.corrections import Correction
 
 LARGEST_FILE = 1024 * 1024
 """Bytes. The largest configurations seen in public repositories have less than a tenth of it."""
@@ -63,12 +64,21 @@ class YamlDocument:
             mark = self.keys.get(path) or self.values.get(path)
         return self.at(mark)
 
-    def written(self, path: Where) -> str | None:
+    def written(self, path: Where, *, key: bool = False) -> str | None:
         """A scalar as the file writes it (`1.10`, not 1.1); None where it is not on one line."""
-        mark = self.values.get(path)
+        mark = (self.keys if key else self.values).get(path)
         if mark is None or mark.end_column is None:
             return None
         return self.lines[mark.line - 1][mark.column - 1 : mark.end_column - 1]
+
+    def correction(self, path: Where, meant: str, *, key: bool = False) -> dict[str, Any] | None:
+        """For an error's context: what should stand there instead, in the quotes that the file has; None
+        where that is not on one line. `meant` is YAML where the value is not in quotes."""
+        mark, written = (self.keys if key else self.values).get(path), self.written(path, key=key)
+        if mark is None or not written:
+            return None
+        quote = written[0] if written[0] in "\"'" and written[-1] == written[0] else ""
+        return Correction(written, f"{quote}{meant}{quote}", mark.line, mark.column).to_fact()
 
     def at(self, mark: Mark | None) -> ErrorContext:
         """A context for that stretch of the file."""

@@ -18,11 +18,13 @@ from deployment_system.deploy.flow_problems import Problems
 from deployment_system.deploy.plan import SkippedFlow
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
+from deployment_system.deploy.scan_paths import scan_path_in_configuration
 from deployment_system.discovery import Discovery, Flow, NotDeployable, discover
 from deployment_system.error_handling import (
     DeploymentSystemError,
     ErrorCodes,
     ErrorContext,
+    FlowDiscoveryError,
     ValidationError,
 )
 from deployment_system.monitoring.names import FLOWS, FOUND, INVALID
@@ -153,13 +155,18 @@ def _tell_flows(project: Project, found: int, invalid: int) -> None:
 def _scan(project: Project, paths: Sequence[str], progress: Progress) -> Discovery:
     project.state.make()
     progress("discover", 0, None, "")
-    return discover(
-        project.root,
-        paths=paths or project.scan_paths,
-        exclude=project.configuration.scan.exclude,
-        cache_file=project.state.discovery_cache,
-        on_progress=lambda done: progress("discover", done, None, ""),
-    )
+    try:
+        return discover(
+            project.root,
+            paths=paths or project.scan_paths,
+            exclude=project.configuration.scan.exclude,
+            cache_file=project.state.discovery_cache,
+            on_progress=lambda done: progress("discover", done, None, ""),
+        )
+    except FlowDiscoveryError as error:
+        if paths or error.error_code != ErrorCodes.SCAN_PATH_NOT_FOUND:
+            raise
+        raise scan_path_in_configuration(error, project) from error
 
 
 def _declare(

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from deployment_system.config import FlowSettings, PrefectDeployment, docker_option_errors, flow_settings
+from deployment_system.config.problems import nearest
 from deployment_system.deploy.flow_problems import Problems
 from deployment_system.deploy.missing_flows import missing_flow
 from deployment_system.deploy.project import Project
@@ -19,6 +20,7 @@ from deployment_system.error_handling import (
     ErrorSeverity,
     ValidationError,
 )
+from deployment_system.error_handling.corrections import corrected
 
 if TYPE_CHECKING:
     from deployment_system.deploy.images import DesiredImage, ImageDeclarations
@@ -112,7 +114,9 @@ def _from_prefect_yaml(project: Project, found: Discovery, problems: Problems) -
         if flow is None:
             if not problems.explain(entrypoint.rpartition(":")[0], declared.name):
                 seen = alone or found
-                missing = missing_flow(declared, entrypoint, project.root, seen.flows, seen.not_deployable)
+                missing = missing_flow(
+                    declared, entrypoint, project.root, seen.flows, seen.not_deployable, found.flows
+                )
                 problems.add_plain([missing])
             continue
         if declared.flow_name:
@@ -154,6 +158,10 @@ def _fault(error: DeploymentSystemError) -> tuple[str, str]:
     return str(error.error_code), error.message
 
 
+_MISSPELT = 0.75
+"""How alike a name must be to that of a flow for which there is no rule."""
+
+
 def _rules_for_nothing(project: Project, found: Discovery) -> Iterator[DeploymentSystemError]:
     """A rule that fits no flow is most likely a misspelt name."""
     names = {flow.name for flow in found.flows}
@@ -162,9 +170,12 @@ def _rules_for_nothing(project: Project, found: Discovery) -> Iterator[Deploymen
             continue
         document = project.configuration.document
         place = document.place(("flows", pattern), key=True) if document else ErrorContext()
-        yield ValidationError(
-            f"the configuration speaks of flow {pattern!r}, and no flow that was found has that name",
+        meant = nearest(pattern, names - set(project.configuration.flows), cutoff=_MISSPELT)
+        hint = f": did you mean {meant!r}?" if meant else ""
+        warning = ValidationError(
+            f"the configuration speaks of flow {pattern!r}, and no flow that was found has that name{hint}",
             error_code=ErrorCodes.FLOW_NOT_FOUND,
             severity=ErrorSeverity.LOW,
             context=place,
         )
+        yield corrected(warning, pattern, meant)

@@ -11,9 +11,9 @@ from typing import Any
 from packaging.version import Version
 
 from deployment_system.api.prefect_server import PrefectServer
-from deployment_system.deploy.assess import Options, assess
 from deployment_system.deploy.containers import DOCKER_POOL_TYPE, takes_images
 from deployment_system.deploy.declare import PROCESS_POOL_TYPE
+from deployment_system.deploy.doctor_flows import look_at_flows
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.project import Project, open_project
 from deployment_system.deploy.work_pools import missing_pool, wrong_pool_type
@@ -59,6 +59,8 @@ class DoctorReport:
     """All answers."""
 
     checks: tuple[Check, ...]
+    hints: tuple[DeploymentSystemError, ...] = ()
+    """Of the flows: what keeps nothing from being deployed, and could be mended all the same."""
 
     @property
     def healthy(self) -> bool:
@@ -79,11 +81,17 @@ def run_checks(
     start: Path, *, config_file: Path | None, environment: str | None, environ: Mapping[str, str]
 ) -> DoctorReport:
     """Every check that can be made; what cannot be reached after a failure is left out."""
-    return DoctorReport(tuple(_checks(start, config_file, environment, environ)))
+    hints: list[DeploymentSystemError] = []
+    checks = tuple(_checks(start, config_file, environment, environ, hints))
+    return DoctorReport(checks, tuple(hints))
 
 
 def _checks(
-    start: Path, config_file: Path | None, environment: str | None, environ: Mapping[str, str]
+    start: Path,
+    config_file: Path | None,
+    environment: str | None,
+    environ: Mapping[str, str],
+    hints: list[DeploymentSystemError],
 ) -> Iterator[Check]:
     yield _installation()
     yield _fastapi()
@@ -99,9 +107,13 @@ def _checks(
         if warning.error_code == ErrorCodes.SERVER_URL_DIFFERS:
             yield _failed("server", warning)
     yield _state(project)
-    in_containers = uses_containers(project)
-    yield from _server(project, in_containers=in_containers)
-    if in_containers:
+    looked = look_at_flows(project)
+    yield from (_failed("flows", error) for error in looked.errors)
+    if not looked.errors:
+        yield Check("flows", looked.message)
+    hints.extend(looked.hints)
+    yield from _server(project, in_containers=looked.in_containers)
+    if looked.in_containers:
         from deployment_system.deploy.doctor_docker import docker_checks
 
         yield from docker_checks(project)
@@ -154,17 +166,6 @@ def _state(project: Project) -> Check:
         )
         return _failed("state", unusable)
     return Check("state", f"{project.state.path.name}/ is writable")
-
-
-def uses_containers(project: Project) -> bool:
-    """Whether anything here is to run in a container: only then Docker is looked at."""
-    if project.environment.docker_registry is not None:
-        return True
-    try:
-        found = assess(project, options=Options(types="docker"))
-    except DeploymentSystemError:
-        return False  # nothing can be scanned, which `validate` says
-    return any(item.image is not None for item in found.desired)
 
 
 def _server(project: Project, *, in_containers: bool) -> Iterator[Check]:

@@ -1,12 +1,13 @@
 """Why the entrypoint of a deployment leads to no flow, as exactly as the source tells."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from deployment_system.config import PrefectDeployment
 from deployment_system.config.problems import nearest
 from deployment_system.discovery import Flow, NotDeployable
 from deployment_system.error_handling import ErrorCodes, FlowDiscoveryError
+from deployment_system.error_handling.corrections import Correction
 
 
 def missing_flow(
@@ -15,9 +16,10 @@ def missing_flow(
     root: Path,
     flows: Sequence[Flow],
     not_deployable: Sequence[NotDeployable],
+    everywhere: Sequence[Flow] = (),
 ) -> FlowDiscoveryError:
     """The error for a deployment whose flow was not found among `flows` and `not_deployable`, which may be
-    those of other files too."""
+    those of other files too. `everywhere`: all flows of the repository, among which it may be now."""
     file, _, function = entrypoint.rpartition(":")
     here = sorted(flow.function for flow in flows if flow.file == file)
     hidden = next(
@@ -41,12 +43,49 @@ def missing_flow(
     else:
         why = f"no function in {file} is a flow"
         remediation = [f"Put `@flow` above {function!r}, or correct `entrypoint`."]
-    return FlowDiscoveryError(
+    meant_entrypoint = _meant(declared, file, function, here, everywhere)
+    if meant_entrypoint is not None:
+        why += f"; the flow is at {meant_entrypoint}"
+        remediation = [f"Write `entrypoint: {meant_entrypoint}`."]
+    error = FlowDiscoveryError(
         f"deployment {declared.name!r} names {declared.entrypoint!r}, and {why}",
         error_code=ErrorCodes.FLOW_NOT_FOUND,
         context=declared.place.extended(deployment_name=declared.name),
         remediation=remediation,
     )
+    return _with_place_of_entrypoint(error, declared, meant_entrypoint)
+
+
+def _with_place_of_entrypoint(
+    error: FlowDiscoveryError, declared: PrefectDeployment, meant: str | None
+) -> FlowDiscoveryError:
+    place = declared.places.get("entrypoint")
+    if meant is None or place is None or place.line_number is None:
+        return error
+    return error.with_context(
+        correction=Correction(declared.entrypoint, meant, place.line_number).to_fact(),
+    )
+
+
+def _meant(
+    declared: PrefectDeployment, file: str, function: str, here: Sequence[str], everywhere: Sequence[Flow]
+) -> str | None:
+    """The entrypoint that was meant: a flow of the file that is called nearly so; the only flow of a file
+    that is named without one; or the only flow of that function anywhere, to whose file it has moved."""
+    if declared.entrypoint.endswith(".py"):
+        own = [flow.function for flow in everywhere if flow.file == str(PurePosixPath(declared.entrypoint))]
+        return f"{declared.entrypoint}:{own[0]}" if len(own) == 1 else None
+    if meant := nearest(function, here):
+        return f"{declared.entrypoint.rpartition(':')[0] or file}:{meant}"
+    moved = [flow for flow in everywhere if flow.function == function and flow.file != file]
+    if len(moved) > 1:
+        same_name = [flow for flow in moved if _name(flow.file) == _name(file)]
+        moved = same_name or moved
+    return moved[0].entrypoint if len(moved) == 1 else None
+
+
+def _name(file: str) -> str:
+    return PurePosixPath(file).name
 
 
 def _last(function: str) -> str:

@@ -12,11 +12,12 @@ def plan_document(plan: RollbackPlan) -> dict[str, Any]:
     return {
         "plan_id": plan.plan_id,
         "description": plan.description,
-        "environment": (plan.scope or "").rpartition("/")[2] or None,
+        "environment": (plan.scope or "").rpartition("/")[2] or record.facts.get("environment"),
         "status": record.status.value,
         "created_at": plan.created_at.isoformat(),
         "finished_at": record.finished_at.isoformat() if record.finished_at else None,
         "owner": str(record.owner),
+        "recovery": dict(record.facts) if "recovery" in record.facts else None,
         "error": record.error,
         "left_behind": [error.context.extra["image"] for error in left_behind(plan)],
         "operations": [

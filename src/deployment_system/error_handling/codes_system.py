@@ -173,6 +173,28 @@ SYSTEM_ENTRIES: tuple[CodeEntry, ...] = (
         example="no other attempt to mend 'there is no work pool': it was tried 3 times in an hour",
     ),
     CodeEntry(
+        ErrorCodes.RECOVERY_TOO_BROAD,
+        title="A recovery would touch too many flows at once",
+        category=ErrorCategory.RECOVERY,
+        severity=ErrorSeverity.HIGH,
+        retryable=False,
+        explanation=(
+            "Where many different things are wrong at once, they mostly have a cause of their own, such as a "
+            "wrong branch. Nothing was changed."
+        ),
+        remedies=(
+            Remedy(
+                "Look for what they have in common; mend one of them alone: `deployment-cli recovery execute "
+                "--error ID`.",
+                Confidence.ADVICE,
+            ),
+            Remedy(
+                "Or allow more: `limits: {most_flows: 20}` in recovery-plans.yaml.", Confidence.NEEDS_INPUT
+            ),
+        ),
+        example="a recovery would touch 12 flows (extract, load, …), and may touch 5",
+    ),
+    CodeEntry(
         ErrorCodes.UNEXPECTED_ERROR,
         title="Something went wrong that nobody foresaw",
         category=ErrorCategory.INTERNAL,

@@ -229,4 +229,5 @@ class ErrorCodes(StrEnum):
     RECOVERY_FAILED = auto()
     RECOVERY_ACTION_UNKNOWN = auto()
     RECOVERY_LIMIT_REACHED = auto()
+    RECOVERY_TOO_BROAD = auto()
     UNEXPECTED_ERROR = auto()

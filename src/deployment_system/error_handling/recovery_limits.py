@@ -20,6 +20,9 @@ class RecoveryLimits:
     window_seconds: float = 3600.0
     pause_seconds: float = 5.0
     """Between two attempts at the same fault."""
+    most_flows: int = 5
+    """That one run may touch. Where more things are wrong at once, they have a cause of their own, which a
+    person has to find; a cause that many flows share is mended once and counts once."""
 
     def refusal(self, earlier: Sequence[datetime], now: datetime) -> str | None:
         """Why there must be no other attempt now; None: there may be."""
@@ -57,3 +60,15 @@ class RecoveryAttempts:
         window = timedelta(seconds=self.limits.window_seconds)
         kept = [*(moment for moment in earlier if now - moment < window), now]
         self.store.notes.put(SCOPE, key, [moment.isoformat() for moment in kept])
+
+
+def too_broad(flows: Sequence[str], limits: RecoveryLimits) -> RecoveryError | None:
+    """The refusal of a run that would touch more flows than it may."""
+    if len(flows) <= limits.most_flows:
+        return None
+    shown = ", ".join(flows[: limits.most_flows])
+    return RecoveryError(
+        f"a recovery would touch {len(flows)} flows ({shown}, …), and may touch {limits.most_flows}",
+        error_code=ErrorCodes.RECOVERY_TOO_BROAD,
+        context=ErrorContext(operation="recover", flows=list(flows), most_flows=limits.most_flows),
+    )

@@ -8,17 +8,25 @@ helped, and when one has not, all of them are undone. So it ends with the troubl
 it was; a remedy that was tried in vain leaves nothing behind.
 """
 
+import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Protocol
 
 from deployment_system.error_handling.code_registry import REGISTRY
 from deployment_system.error_handling.error_codes import ErrorCodes
 from deployment_system.error_handling.error_types import DeploymentSystemError, ErrorContext, RecoveryError
-from deployment_system.error_handling.recovery_actions import Proposal, RecoveryActions
+from deployment_system.error_handling.recovery_actions import RecoveryActions
+from deployment_system.error_handling.recovery_audit import RecoveryAudit
 from deployment_system.error_handling.recovery_limits import RecoveryAttempts, RecoveryLimits
+from deployment_system.error_handling.recovery_outcomes import (
+    Agreed,
+    ProposedStep,
+    Recovery,
+    RecoveryOutcome,
+    everybody_agrees,
+)
 from deployment_system.error_handling.recovery_plans import (
     RecoveryPlan,
     RecoveryStep,
@@ -30,7 +38,18 @@ from deployment_system.error_handling.retry_handler import RetryHandler
 from deployment_system.error_handling.retry_policy import RetryPolicies
 from deployment_system.error_handling.rollback_manager import RollbackManager
 
-__all__ = ["Recovery", "RecoveryManager", "RecoveryOutcome", "RecoveryPlan", "RecoveryStrategy"]
+__all__ = [
+    "Agreed",
+    "ProposedStep",
+    "Recovery",
+    "RecoveryManager",
+    "RecoveryOutcome",
+    "RecoveryPlan",
+    "RecoveryStrategy",
+]
+
+FRESH_SECONDS = 2.0
+"""A proposal that is older when it is begun, because somebody thought about it, is made once more."""
 
 
 class Reporter(Protocol):
@@ -38,80 +57,6 @@ class Reporter(Protocol):
 
     def report_error(self, error: DeploymentSystemError, operation: str | None = None, **extra: Any) -> Any:
         """Keeps it."""
-
-
-class RecoveryOutcome(StrEnum):
-    """How a recovery ended."""
-
-    RECOVERED = "recovered"
-    """The trouble is gone: somebody looked."""
-    PROPOSED = "proposed"
-    """Nothing was done: this would be."""
-    REFUSED = "refused"
-    """A person said no, or what they had agreed to is not what would be done now."""
-    ADVICE = "advice"
-    """Only a person can do it."""
-    IN_VAIN = "in_vain"
-    """It did not help, and everything is as before."""
-    INCOMPLETE = "incomplete"
-    """It did not help, and not everything could be put back."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProposedStep:
-    """A step, and what it would do now."""
-
-    step: RecoveryStep
-    proposal: Proposal | None
-    missing: str | None = None
-    """What is missing for it to be done here."""
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """What came of one."""
-
-    outcome: RecoveryOutcome
-    plan: RecoveryPlan
-    steps: tuple[ProposedStep, ...] = ()
-    messages: tuple[str, ...] = ()
-    plan_id: str | None = None
-    """Of the transaction: with it the recovery can be taken back."""
-    error: DeploymentSystemError | None = None
-    """Why it did not help."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "status": self.outcome.value,
-            "plan": self.plan.name,
-            "strategy": self.plan.strategy.value,
-            "description": self.plan.description,
-            "steps": [
-                {
-                    "action": each.step.action,
-                    "settings": dict(each.step.settings),
-                    "confidence": each.step.confidence.value,
-                    "would": each.proposal.text if each.proposal else None,
-                    "diff": each.proposal.diff if each.proposal else "",
-                    "missing": each.missing,
-                }
-                for each in self.steps
-            ],
-            "guidance": list(self.plan.guidance),
-            "messages": list(self.messages),
-            "plan_id": self.plan_id,
-            "error": self.error.to_dict() if self.error else None,
-        }
-
-
-Agreed = Callable[[ProposedStep], bool]
-"""Shows a step to a person and asks."""
-
-
-def everybody_agrees(step: ProposedStep) -> bool:
-    """Nobody is asked."""
-    return True
 
 
 @dataclass
@@ -130,6 +75,11 @@ class RecoveryManager:
     plans: Sequence[RecoveryPlan] = ()
     limits: RecoveryLimits = field(default_factory=RecoveryLimits)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    environment: str | None = None
+    """The one that is acted on, for the audit trail."""
+    agreed_by: str = "nobody was asked"
+    """Who says yes to the steps, for the audit trail."""
+    fresh_seconds: float = FRESH_SECONDS
 
     @property
     def recovery_plans(self) -> Mapping[str, RecoveryPlan]:
@@ -175,21 +125,28 @@ class RecoveryManager:
         *,
         agreed: Agreed = everybody_agrees,
         proposed: Recovery | None = None,
+        version: str | None = None,
         without: Container[str] = (),
     ) -> Recovery:
         """Carries out the plan for an error; `without`: none of these, which have been tried in vain.
 
-        `agreed` is asked before each step. With `proposed`, what a person agreed to before is carried out,
-        or refused because it is not what would be done now.
+        `agreed` is asked before each step. With `proposed`, or its `version`, what a person agreed to before
+        is carried out, or refused because it is not what would be done now.
         """
-        now = self.propose(error, without=without)
+        now, began = self.propose(error, without=without), time.monotonic()
         if now.outcome is RecoveryOutcome.ADVICE:
             return now
-        if proposed is not None and _versions(proposed) != _versions(now):
-            return _ended(now, RecoveryOutcome.REFUSED, ["the world has changed since this was proposed"])
+        expected = proposed.version if proposed is not None else version
+        if expected not in (None, now.version):
+            return _outdated(now, error)
         for step in now.steps:
             if not agreed(step):
                 return _ended(now, RecoveryOutcome.REFUSED, [f"not done: {_words(step)}"])
+        if (
+            time.monotonic() - began > self.fresh_seconds
+            and self.propose(error, without=without).version != now.version
+        ):
+            return _outdated(now, error)
         manager = self.rollback_manager or RollbackManager()
         try:
             RecoveryAttempts(manager.store, self.limits).begin(error, now.plan.name, self.clock())
@@ -214,7 +171,55 @@ class RecoveryManager:
         return ProposedStep(step, proposal, missing)
 
     def _carried_out(self, error: DeploymentSystemError, now: Recovery, manager: RollbackManager) -> Recovery:
-        plan_id = manager.start_transaction(f"recover from {error.error_code}: {now.plan.description}")
+        """Between two entries of the audit trail, so that nothing is changed that does not stand there."""
+        began = time.monotonic()
+        description = f"recover from {error.error_code}: {now.plan.description}"
+        facts = {
+            "recovery": now.plan.name,
+            "error_code": str(error.error_code),
+            "fault": error.fingerprint,
+            "environment": self.environment or error.context.environment,
+        }
+        audit = RecoveryAudit(manager.store)
+        try:
+            plan_id = manager.start_transaction(description, facts=facts)
+            entry = self._noted(audit, plan_id, error, now, manager)
+        except DeploymentSystemError as failure:
+            return _ended(now, RecoveryOutcome.REFUSED, [f"not begun: {failure.message}"], error=failure)
+        try:
+            ended = self._all_done(error, now, manager, plan_id)
+        except BaseException:
+            manager.execute_rollback(plan_id)
+            raise
+        ended = replace(ended, seconds=time.monotonic() - began)
+        audit.end(entry, ended, manager.rollback_plans[plan_id].operations, self.clock())
+        return ended
+
+    def _noted(
+        self,
+        audit: RecoveryAudit,
+        plan_id: str,
+        error: DeploymentSystemError,
+        now: Recovery,
+        manager: RollbackManager,
+    ) -> dict[str, Any]:
+        """The entry that says what is about to be done. Where it cannot be kept, nothing is begun."""
+        try:
+            return audit.begin(
+                plan_id,
+                error,
+                now,
+                environment=self.environment,
+                agreed_by=self.agreed_by,
+                now=self.clock(),
+            )
+        except BaseException:
+            manager.execute_rollback(plan_id)
+            raise
+
+    def _all_done(
+        self, error: DeploymentSystemError, now: Recovery, manager: RollbackManager, plan_id: str
+    ) -> Recovery:
         messages: list[str] = []
         try:
             for step in now.steps:
@@ -227,9 +232,6 @@ class RecoveryManager:
             put_back = "everything is as before" if restored else "not everything could be put back"
             said = [*messages, f"{failure.message}: {put_back}"]
             return _ended(now, outcome, said, plan_id=plan_id, error=failure)
-        except BaseException:
-            manager.execute_rollback(plan_id)
-            raise
         return _ended(now, RecoveryOutcome.RECOVERED, messages, plan_id=plan_id)
 
     def _done(self, proposed: ProposedStep, error: DeploymentSystemError, manager: RollbackManager) -> str:
@@ -261,8 +263,15 @@ def _ended(
     return Recovery(outcome, now.plan, now.steps, tuple(messages), plan_id, error)
 
 
-def _versions(recovery: Recovery) -> list[str | None]:
-    return [each.proposal.version if each.proposal else None for each in recovery.steps]
+def _outdated(now: Recovery, error: DeploymentSystemError) -> Recovery:
+    said = "the world has changed since this was proposed"
+    refusal = RecoveryError(
+        f"{said}: nothing was done about {error.message!r}",
+        error_code=ErrorCodes.PLAN_OUTDATED,
+        context=ErrorContext(operation="recover", recovery_plan=now.plan.name, version=now.version),
+        remediation=["Look at what would be done now, and agree to that."],
+    )
+    return _ended(now, RecoveryOutcome.REFUSED, [said], error=refusal)
 
 
 def _words(step: ProposedStep) -> str:

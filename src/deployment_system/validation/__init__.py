@@ -1,6 +1,7 @@
 """Flows and configuration to errors and warnings; nothing here changes anything."""
 
-from deployment_system.validation.dependencies import DependencyReport, check_dependencies
+from deployment_system.validation.dependencies import DependencyReport, check_dependencies, pins_of
+from deployment_system.validation.installed import Installed
 from deployment_system.validation.job_variables import check_job_variables
 from deployment_system.validation.names import check_deployment_name, check_flow_names
 from deployment_system.validation.parameter_schema import SchemaResult, parameter_schemas
@@ -9,6 +10,7 @@ from deployment_system.validation.schedules import check_schedule
 
 __all__ = [
     "DependencyReport",
+    "Installed",
     "SchemaResult",
     "check_dependencies",
     "check_deployment_name",
@@ -18,4 +20,5 @@ __all__ = [
     "check_required",
     "check_schedule",
     "parameter_schemas",
+    "pins_of",
 ]

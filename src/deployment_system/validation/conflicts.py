@@ -97,6 +97,7 @@ def _among(name: str, same: Sequence[Declaration]) -> Iterator[ValidationError]:
                     f"{second.place} for {name}{second.specifier}: no version fits both",
                     second,
                     ErrorSeverity.MEDIUM,
+                    clash=(first, second),
                 )
 
 
@@ -133,6 +134,7 @@ def _needs_of_others(declared: Declared, by_name: _ByName, installed: Installed)
                         f"needs {needed}{specifier}: no version fits both",
                         item,
                         ErrorSeverity.MEDIUM,
+                        clash=(item,),
                     )
             there = installed.version(needed)
             if there and name in places and not specifier.contains(there, prereleases=True):
@@ -144,10 +146,19 @@ def _needs_of_others(declared: Declared, by_name: _ByName, installed: Installed)
                 )
 
 
-def _conflict(text: str, item: Declaration, severity: ErrorSeverity) -> ValidationError:
+def _conflict(
+    text: str, item: Declaration, severity: ErrorSeverity, *, clash: Sequence[Declaration] = ()
+) -> ValidationError:
+    """`clash`: the requirements of which one has to give way."""
     return ValidationError(
         text,
         error_code=ErrorCodes.DEPENDENCY_CONFLICT,
         severity=severity,
-        context=ErrorContext(file_path=item.file, line_number=item.line or 1, operation="check requirements"),
+        context=ErrorContext(
+            file_path=item.file,
+            line_number=item.line or 1,
+            operation="check requirements",
+            distribution=item.name,
+            clash=[{"file": one.file, "line": one.line} for one in clash],
+        ),
     )

@@ -53,6 +53,10 @@ class Problem:
     text: str
     line: int | None = None
     column: int | None = None
+    written: str = ""
+    """What is wrong, as the line has it."""
+    meant: str | None = None
+    """What should stand there instead, where that is clear."""
 
 
 @dataclass

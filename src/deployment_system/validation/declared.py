@@ -1,10 +1,12 @@
 """What a repository declares to need: every file that declares something, read and put together."""
 
+import difflib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from deployment_system.error_handling import ErrorCodes, ErrorContext, ErrorSeverity, ValidationError
+from deployment_system.error_handling.corrections import corrected
 from deployment_system.validation.declarations import Declaration, Problem, Reading, Strength
 from deployment_system.validation.declared_projects import (
     read_conda,
@@ -15,9 +17,12 @@ from deployment_system.validation.declared_projects import (
     read_setup_cfg,
     read_setup_py,
 )
-from deployment_system.validation.requirement_lines import LineKind, requirement_lines
+from deployment_system.validation.requirement_lines import LineKind, likely_requirement, requirement_lines
 
 Parse = Callable[[str, str], Reading]
+
+_SAME_FILE = 0.8
+"""How alike the name of a file must be to be the one that was meant."""
 
 _DEVELOPMENT_WORDS = ("dev", "test", "doc", "lint")
 """A requirements file with one of these in its name is most likely not installed where flows run."""
@@ -85,7 +90,9 @@ class _Reader:
             self._warn(shown, problem)
         for path, line, is_constraints in reading.includes:
             parse_included = read_constraints if is_constraints else read_requirements
-            missing = Problem(f"includes {path!r}, which is not there", line)
+            meant = _near_file(file, path)
+            hint = f": did you mean {meant!r}?" if meant else ""
+            missing = Problem(f"includes {path!r}, which is not there{hint}", line, written=path, meant=meant)
             self._include(file.parent / path, missing, shown, parse_included)
         for path, line in reading.folders:
             self._project_folder(file.parent / path, path, line, shown)
@@ -110,19 +117,37 @@ class _Reader:
             return file.name
 
     def _warn(self, shown: str, problem: Problem) -> None:
-        self.warnings.append(
-            ValidationError(
-                f"{shown} {problem.text}",
-                error_code=ErrorCodes.REQUIREMENTS_INVALID,
-                severity=ErrorSeverity.MEDIUM,
-                context=ErrorContext(
-                    file_path=shown,
-                    line_number=problem.line or 1,
-                    column=problem.column,
-                    operation="read requirements",
-                ),
-            )
+        warning = ValidationError(
+            f"{shown} {problem.text}",
+            error_code=ErrorCodes.REQUIREMENTS_INVALID,
+            severity=ErrorSeverity.MEDIUM,
+            context=ErrorContext(
+                file_path=shown,
+                line_number=problem.line or 1,
+                column=problem.column,
+                operation="read requirements",
+            ),
         )
+        self.warnings.append(corrected(warning, problem.written, problem.meant))
+
+
+def _near_file(file: Path, path: str) -> str | None:
+    """A file that is called nearly so, in the folder that the path leads to or else beside the file that
+    names it, or the only one of that name in a folder below: it was misspelt, or moved."""
+    folder, wanted = file.parent, PurePosixPath(path)
+    for place, above in ((folder / wanted.parent, wanted.parent), (folder, PurePosixPath())):
+        if not place.is_dir():
+            continue
+        there = [
+            item.name
+            for item in place.iterdir()
+            if item.suffix == wanted.suffix and item.is_file() and item != file
+        ]
+        found = difflib.get_close_matches(wanted.name, there, n=1, cutoff=_SAME_FILE)
+        if found:
+            return str(above / found[0])
+    below = [item for item in folder.glob(f"*/{wanted.name}") if item.is_file()] if wanted.name else []
+    return below[0].relative_to(folder).as_posix() if len(below) == 1 else None
 
 
 def read_declared(root: Path, folders: Iterable[Path]) -> Declared:
@@ -161,7 +186,14 @@ def _requirements(text: str, file: str, strength: Strength) -> Reading:
             case LineKind.NAMED:
                 reading.add_name(line.value, line.number, strength)
             case LineKind.INVALID:
-                reading.problems.append(Problem(f"has {line.value}, which is no requirement", line.number))
+                reading.problems.append(
+                    Problem(
+                        f"has {line.value}, which is no requirement",
+                        line.number,
+                        written=line.written,
+                        meant=likely_requirement(line.written),
+                    )
+                )
             case LineKind.REQUIREMENT if line.requirement is not None:
                 reading.add(line.requirement, line.number, strength)
             case _:

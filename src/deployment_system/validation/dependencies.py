@@ -18,6 +18,7 @@ from deployment_system.error_handling import (
     ValidationError,
 )
 from deployment_system.validation.conflicts import conflicts
+from deployment_system.validation.declarations import Declaration, Strength
 from deployment_system.validation.declared import Declared, inline_requirements, read_declared
 from deployment_system.validation.import_names import REMOVED_FROM_STANDARD_LIBRARY, likely_distributions
 from deployment_system.validation.installed import Installed
@@ -136,7 +137,14 @@ class _Check:
         target = next(iter(self.declared.files), "requirements.txt")
         remedies = [f"Add {distribution!r} to {target}, and install it: `pip install {distribution}`."]
         error = _error(flow, used, text, remedies)
-        self.errors.append(error.with_context(distribution=distribution, requirements_file=target))
+        self.errors.append(
+            error.with_context(
+                distribution=distribution,
+                requirements_file=target,
+                module=used.imported.module,
+                check_environment=self.check_environment,
+            )
+        )
 
     def _not_installed(self, flow: Flow, used: _Used, distribution: str) -> None:
         text = f"{_imports(used)}, which is declared but not installed here{_chain(used)}"
@@ -145,10 +153,23 @@ class _Check:
             text,
             error_code=ErrorCodes.MISSING_REQUIREMENTS,
             severity=severity,
-            context=_place(flow, used),
+            context=_place(flow, used).extended(
+                distribution=distribution,
+                requirement=self._requirement(used.imported.module, distribution),
+                module=used.imported.module,
+            ),
             remediation=[f"`pip install {distribution}`"],
         )
         (self.errors if self.check_environment else self.warnings).append(finding)
+
+    def _requirement(self, module: str, distribution: str) -> str:
+        """As it is declared, by whichever of its likely names."""
+        names = {distribution, *likely_distributions(module)}
+        found = [item for item in self.declared.declarations if item.declares and item.name in names]
+        if not found:
+            return distribution
+        versions = (str(item.specifier) for item in found if item.specifier and item.name == found[0].name)
+        return found[0].name + ",".join(dict.fromkeys(versions))
 
     def _not_declared(self, flow: Flow, used: _Used, distribution: str) -> None:
         if (used.file, distribution) in self._warned:
@@ -184,6 +205,15 @@ def check_dependencies(
         check.flow(flow)
     clashes = conflicts(declared, check.installed)
     return DependencyReport(tuple(check.errors), (*declared.warnings, *check.warnings, *clashes))
+
+
+def pins_of(root: Path) -> list[Declaration]:
+    """What the repository asks for, wherever it is: what it requires, and what else says which version of
+    that. In the order of the files."""
+    declared = read_declared(root, workspace_members(root)).declarations
+    here = [item for item in declared if item.excluded_by is None and item.strength is not Strength.LOCKED]
+    required = {item.name for item in here if item.strength is Strength.REQUIRED}
+    return [item for item in here if item.name in required]
 
 
 def _folders_above(root: Path, flows: Iterable[Flow]) -> list[Path]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from deployment_system.discovery import Flow
 from deployment_system.error_handling import ErrorCodes, ErrorContext, ValidationError
+from deployment_system.error_handling.corrections import corrected
 from deployment_system.validation.job_variables import has_template
 
 
@@ -55,11 +56,12 @@ def _unknown(name: str, known: set[str], flow: Flow, place: ErrorContext) -> Val
     near = difflib.get_close_matches(name, known, n=1)
     listed = ", ".join(sorted(known)) or "none"
     hint = f": did you mean {near[0]!r}?" if near else f"; it has: {listed}"
-    return ValidationError(
+    error = ValidationError(
         f"flow {flow.name!r} has no parameter {name!r}{hint}",
         error_code=ErrorCodes.PARAMETER_UNKNOWN,
         context=place.extended(flow_name=flow.name, parameter=name),
     )
+    return corrected(error, name, near[0] if near else None)
 
 
 def _wrong_values(

@@ -36,6 +36,8 @@ class RequirementLine:
     value: str
     """The file of an include, the name of what is named, the path of a folder, or what is wrong."""
     requirement: Requirement | None = None
+    written: str = ""
+    """Of what is wrong: as the file has it."""
 
 
 _COMMENT = re.compile(r"(^|\s)#.*$")
@@ -47,6 +49,13 @@ _EGG = re.compile(r"[#&]egg=([A-Za-z0-9][A-Za-z0-9._-]*)")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:", re.IGNORECASE)
 _NAMED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*@\s")
 """`name @ URL`."""
+_SLIPS = (
+    (re.compile(r"=>"), ">="),
+    (re.compile(r"=<"), "<="),
+    (re.compile(r"(?<![=<>!~])=(?!=)"), "=="),
+    (re.compile(r"(?<=[\w\]])\s+(?=\d)"), "=="),
+)
+"""What other tools write, or fingers: only where it makes a requirement of the text."""
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2")
 _USER_INFO = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
 
@@ -57,6 +66,20 @@ def requirement_lines(text: str) -> Iterator[RequirementLine]:
         found = _read(number, line)
         if found is not None:
             yield found
+
+
+def likely_requirement(text: str) -> str | None:
+    """The requirement that was meant by a text that is none: `x=1` is `x==1`, `x=>1` is `x>=1`."""
+    for wrong, right in _SLIPS:
+        mended = wrong.sub(right, text)
+        if mended == text:
+            continue
+        try:
+            Requirement(mended)
+        except InvalidRequirement:
+            continue
+        return mended
+    return None
 
 
 def without_user(text: str) -> str:
@@ -103,7 +126,7 @@ def _requirement(number: int, text: str) -> RequirementLine | None:
         requirement = Requirement(text)
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0] if str(error) else "not a requirement"
-        return RequirementLine(LineKind.INVALID, number, f"{without_user(text)!r} ({reason})")
+        return RequirementLine(LineKind.INVALID, number, f"{without_user(text)!r} ({reason})", written=text)
     return RequirementLine(LineKind.REQUIREMENT, number, requirement.name, requirement)
 
 

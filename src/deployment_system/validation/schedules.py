@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 from deployment_system.config import Schedule
 from deployment_system.error_handling import ErrorCodes, ErrorContext, ValidationError
+from deployment_system.error_handling.corrections import corrected
 
 CRON_FIELDS = (5, 6, 7)
 """Prefect takes seconds and years, as croniter does, after the five usual fields."""
@@ -109,6 +110,10 @@ def _rrule_problem(rule: str) -> str | None:
     return None
 
 
+_SURELY_MEANT = 0.85
+"""How alike the name of a time zone must be to be written without anybody having chosen it."""
+
+
 def _is_timezone(name: str, kind: str) -> bool:
     return name in _timezones() and not (kind == "rrule" and name in _NOT_FOR_RRULES)
 
@@ -121,9 +126,11 @@ def _timezones() -> frozenset[str]:
 def _unknown_timezone(name: str, place: ErrorContext) -> ValidationError:
     near = difflib.get_close_matches(name, sorted(_timezones()), n=3, cutoff=0.5)
     hint = f": did you mean {near[0]!r}?" if near else ""
-    return ValidationError(
+    error = ValidationError(
         f"there is no time zone {name!r}{hint}",
         error_code=ErrorCodes.TIMEZONE_INVALID,
         context=place,
         remediation=[f"Use one of: {', '.join(near)}."] if near else None,
     )
+    meant = difflib.get_close_matches(name, near, n=1, cutoff=_SURELY_MEANT)
+    return corrected(error, name, meant[0] if meant else None)

@@ -29,13 +29,13 @@ def doctor(invocation: Invocation, /, fix: bool, auto_execute: bool, **values: A
     report = _checked(invocation)
     done: Sequence[Recovery] = ()
     would: Sequence[Recovery] = ()
-    if fix and report.errors:
+    if fix and (report.errors or report.hints):
         if (auto_execute or invocation.yes) and (project := project_or_none(invocation)) is not None:
             invocation.yes = True
             check_protection(invocation, project)
-        done = mend_here(invocation, report.errors, auto=auto_execute)
+        done = mend_here(invocation, [*report.errors, *report.hints], auto=auto_execute)
         report = _checked(invocation) if done else report
-    elif report.errors:
+    elif report.errors or report.hints:
         report, would = _with_plans(invocation, report)
     document = report.to_dict() | {
         "mended": [recovery.to_dict() for recovery in done],
@@ -52,7 +52,7 @@ def _with_plans(invocation: Invocation, report: DoctorReport) -> tuple[DoctorRep
     except ProblemsFound as problems:
         wrong = (Check("recovery plans", error.message, error) for error in problems.errors)
         return DoctorReport((*report.checks, *wrong)), ()
-    return report, [recovery for _, recovery in distinct(manager, report.errors)]
+    return report, [recovery for _, recovery in distinct(manager, [*report.errors, *report.hints])]
 
 
 def _checked(invocation: Invocation) -> DoctorReport:

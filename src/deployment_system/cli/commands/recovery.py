@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from deployment_system.cli.commands.recovery_audit import recovery_audit
 from deployment_system.cli.commands.recovery_plans import recovery_plans
 from deployment_system.cli.invocation import Invocation, common_options, take_common, yes_option
 from deployment_system.cli.notifying import tell
@@ -11,7 +12,7 @@ from deployment_system.cli.opening import check_protection, open_here, say_targe
 from deployment_system.cli.output import say_errors, say_warnings, write_result
 from deployment_system.cli.progress import shown_progress
 from deployment_system.cli.recording import record_errors
-from deployment_system.cli.recovering import recover_error
+from deployment_system.cli.recovering import Wanted, recover_error
 from deployment_system.cli.render.rollback_plans import (
     plan_details,
     plans_text,
@@ -31,6 +32,7 @@ def recovery() -> None:
 
 
 recovery.add_command(recovery_plans)
+recovery.add_command(recovery_audit)
 
 
 @recovery.command("list")
@@ -61,6 +63,7 @@ def details(invocation: Invocation, /, plan_id: str, **values: Any) -> int:
 @recovery.command()
 @click.option("--plan-id", metavar="ID", help="This transaction, also a committed one; else all unfinished.")
 @click.option("--error", "error_id", metavar="ID", help="Mend this error instead: `error list` has the ids.")
+@click.option("--preview-version", metavar="VERSION", help="With --error: exactly what a preview has shown.")
 @click.option("--auto-execute", is_flag=True, help="Do it without asking.")
 @click.option("--force", is_flag=True, help="Overwrite also what somebody else has changed since.")
 @yes_option
@@ -71,6 +74,7 @@ def execute(
     /,
     plan_id: str | None,
     error_id: str | None,
+    preview_version: str | None,
     auto_execute: bool,
     force: bool,
     **values: Any,
@@ -82,8 +86,10 @@ def execute(
     take_common(invocation, values)
     if error_id and plan_id:
         raise click.UsageError("--error and --plan-id exclude each other.")
+    if preview_version and not error_id:
+        raise click.UsageError("--preview-version needs --error.")
     if error_id:
-        return recover_error(invocation, error_id, auto=auto_execute)
+        return recover_error(invocation, error_id, Wanted(auto=auto_execute, version=preview_version))
     project = open_here(invocation, for_recovery=True)
     say_target(invocation, project)
 

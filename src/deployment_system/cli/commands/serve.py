@@ -42,7 +42,7 @@ def serve(invocation: Invocation, /, host: str, port: int, token_file: Path | No
     interface a token is needed.
     """
     from deployment_system.deploy import serving
-    from deployment_system.deploy.doctor import uses_containers
+    from deployment_system.deploy.doctor_flows import look_at_flows
     from deployment_system.error_handling import KnownSecrets
 
     take_common(invocation, values)
@@ -63,7 +63,7 @@ def serve(invocation: Invocation, /, host: str, port: int, token_file: Path | No
             host=host,
             port=port,
             token=token,
-            in_containers=uses_containers(project),
+            in_containers=look_at_flows(project).in_containers,
             secrets=KnownSecrets.of_environ(os.environ, invocation.secrets),
             on_listening=listening,
         )

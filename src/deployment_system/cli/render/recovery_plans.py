@@ -1,6 +1,6 @@
 """Recovery plans for a person and for a program."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import indent
 from typing import Any
 
@@ -67,7 +67,8 @@ def plan_text(plan: RecoveryPlan, actions: RecoveryActions) -> str:
 
 def recovery_text(recovery: Recovery) -> str:
     """What would be done, and what came of it."""
-    lines = [f"{recovery.plan.description}: {recovery.outcome.value.replace('_', ' ')}"]
+    took = "" if recovery.seconds is None else f" in {recovery.seconds:.1f} s"
+    lines = [f"{recovery.plan.description}: {recovery.outcome.value.replace('_', ' ')}{took}"]
     for each in recovery.steps:
         lines.append(f"  {each.proposal.text if each.proposal else f'{each.step.action}: {each.missing}'}")
         if each.proposal and each.proposal.diff:
@@ -75,6 +76,25 @@ def recovery_text(recovery: Recovery) -> str:
     lines += [f"  {message}" for message in recovery.messages]
     if not recovery.steps:
         lines += [f"  {line}" for line in recovery.plan.guidance]
+    return "\n".join(lines)
+
+
+def audit_text(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Who changed what, when and why; a few lines each."""
+    if not entries:
+        return "no recovery has changed anything yet"
+    lines = []
+    for entry in entries:
+        took = "" if entry.get("seconds") is None else f" in {entry['seconds']:.1f} s"
+        outcome = f"{str(entry['outcome']).replace('_', ' ')}{took}"
+        lines.append(f"{entry['begun_at'][:19]}  {entry['plan']}  {outcome}  ({entry['transaction']})")
+        lines.append(f"  by {entry['who']}; agreed to by {entry['agreed_by']}")
+        lines.append(f"  in {entry['environment'] or 'no environment'}, because of {entry['error_code']}")
+        lines.append(f"      {entry['message']}")
+        for change in entry.get("changes", ()):
+            lines.append(f"  {change['status']:<12} {change['description']}")
+            lines += [f"      {name}: {change[name]}" for name in ("before", "after")]
+        lines += [indent(coloured_diff(step["diff"]), "    ") for step in entry["steps"] if step["diff"]]
     return "\n".join(lines)
 
 

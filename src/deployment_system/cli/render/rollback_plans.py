@@ -49,6 +49,8 @@ def plan_details(plan: RollbackPlan) -> str:
     """The plan with its operations, in the order in which they were begun."""
     record = plan.record()
     lines = [_line(plan), f"  begun by {record.owner}"]
+    if "recovery" in record.facts:
+        lines.append(f"  a recovery by the plan {record.facts['recovery']}; see `recovery audit`")
     if record.error:
         lines.append(f"  failed: {record.error.get('message')}")
     for operation in plan.operations:

@@ -1,7 +1,7 @@
 """The recovery plans of a repository: the user's own, then those of the package; and who runs them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,7 +17,11 @@ from deployment_system.config.recovery_file import (
 from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.recovery.command_action import RunCommand
+from deployment_system.deploy.recovery.configuration_actions import configuration_actions
+from deployment_system.deploy.recovery.corrections import correcting_actions
 from deployment_system.deploy.recovery.file_actions import file_actions
+from deployment_system.deploy.recovery.place import RecoveryPlace
+from deployment_system.deploy.recovery.requirement_actions import requirement_actions
 from deployment_system.deploy.recovery.server_actions import server_actions
 from deployment_system.deploy.recovery.server_url import CorrectServerUrl
 from deployment_system.error_handling import (
@@ -28,6 +32,7 @@ from deployment_system.error_handling import (
 )
 from deployment_system.error_handling.code_registry import REGISTRY
 from deployment_system.error_handling.recovery_actions import RecoveryActions
+from deployment_system.error_handling.recovery_limits import RecoveryLimits
 from deployment_system.error_handling.recovery_manager import RecoveryManager
 from deployment_system.error_handling.recovery_plans import RecoveryPlan, RecoveryStep, strategy_of
 
@@ -40,18 +45,36 @@ class Catalogue:
     plans: tuple[RecoveryPlan, ...]
     own_file: Path | None = None
     """Where the user's own plans stand; None: there are none."""
+    limits: RecoveryLimits = field(default_factory=RecoveryLimits)
+    environment: str | None = None
 
     def manager(self, rollback_manager: RollbackManager | None = None) -> RecoveryManager:
         """Who carries the plans out."""
-        return RecoveryManager(rollback_manager=rollback_manager, actions=self.actions, plans=self.plans)
+        return RecoveryManager(
+            rollback_manager=rollback_manager,
+            actions=self.actions,
+            plans=self.plans,
+            limits=self.limits,
+            environment=self.environment,
+        )
 
 
-def open_catalogue(root: Path, environ: Mapping[str, str], project: Project | None = None) -> Catalogue:
+def open_catalogue(
+    root: Path,
+    environ: Mapping[str, str],
+    project: Project | None = None,
+    place: RecoveryPlace | None = None,
+) -> Catalogue:
     """What holds in the repository at `root`. Without a project, because its configuration is what is wrong,
-    only what needs none. Raises `ProblemsFound` for a file of the user's that is wrong."""
+    only what needs none. `place`: what the command was told, by default that folder alone. Raises
+    `ProblemsFound` for a file of the user's that is wrong."""
+    place = place or RecoveryPlace(root, environ)
     actions = RecoveryActions(
         [
-            *file_actions(root),
+            *file_actions(place),
+            *correcting_actions(place),
+            *configuration_actions(place),
+            *requirement_actions(place),
             *server_actions(project, environ),
             CorrectServerUrl(project),
             RunCommand(root),
@@ -69,7 +92,8 @@ def open_catalogue(root: Path, environ: Mapping[str, str], project: Project | No
     problems = [problem for loaded in (own, shipped) for problem in _problems(loaded, actions)]
     if problems:
         raise ProblemsFound(problems, EXIT_INVALID, "invalid")
-    declared = [*own.plans.items(), *shipped.plans.items()]
+    kept = {name: plan for name, plan in shipped.plans.items() if name not in own.plans}
+    declared = [*own.plans.items(), *kept.items()]
     return Catalogue(
         actions,
         tuple(
@@ -78,6 +102,8 @@ def open_catalogue(root: Path, environ: Mapping[str, str], project: Project | No
             if not plan.environments or environment in plan.environments
         ),
         own_file,
+        RecoveryLimits(**own.limits.model_dump()),
+        environment,
     )
 
 

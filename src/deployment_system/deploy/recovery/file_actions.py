@@ -1,6 +1,6 @@
 """Remedies in files of the repository: always shown as a diff first, and put back when they do not help."""
 
-import ast
+import difflib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +9,11 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from deployment_system.config import initial_configuration
+from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.recovery.changed_files import changed_text, diff_of, read_text
-from deployment_system.deploy.recovery.syntax_fixes import fixed
+from deployment_system.deploy.recovery.corrections import still_wrong
+from deployment_system.deploy.recovery.place import RecoveryPlace
+from deployment_system.deploy.recovery.syntax_fixes import fixed, likely_mistake
 from deployment_system.error_handling import (
     Confidence,
     DeploymentError,
@@ -29,25 +32,29 @@ REQUIREMENTS = re.compile(r".*requirements.*\.(txt|in)")
 class WriteConfiguration(RecoveryAction):
     """As `deployment-cli init`, where the file that was named is not there."""
 
-    root: Path
+    place: RecoveryPlace
 
     name = "write_configuration"
     changes = "a new, commented configuration file"
-    checks = "the file is there"
+    checks = "the file can be read, and knows the environment that is asked for"
     confidence = Confidence.PROBABLE
 
     def needs(self, error: DeploymentSystemError, settings: Settings) -> str | None:
         """See `RecoveryAction`."""
-        file = _file_of(self.root, error)
+        file = _file_of(self.place.root, error)
         if file is None or file.suffix not in (".yaml", ".yml"):
             return "the error does not name a configuration file"
         if not file.parent.is_dir():
             return f"the folder of {file.name} is not there"
-        return f"{file.name} is there" if file.exists() else None
+        if file.exists():
+            return f"{file.name} is there"
+        if near := _near_configuration(file):
+            return f"{near} is there, and was probably meant: `--config {near}`"
+        return None
 
     def propose(self, error: DeploymentSystemError, settings: Settings) -> Proposal:
         """See `RecoveryAction`."""
-        file = _needed(self.root, error)
+        file = _needed(self.place.root, error)
         return Proposal(
             f"write a commented configuration to {error.context.file_path}",
             diff_of(str(error.context.file_path), "", initial_configuration(file.parent.name)),
@@ -55,24 +62,28 @@ class WriteConfiguration(RecoveryAction):
 
     def do(self, error: DeploymentSystemError, settings: Settings, transaction: RollbackManager) -> str:
         """See `RecoveryAction`."""
-        file = _needed(self.root, error)
+        file = _needed(self.place.root, error)
         changed_text(file, initial_configuration(file.parent.name), transaction, OperationType.FILE_CREATE)
         return f"wrote {error.context.file_path}"
 
     def check(self, error: DeploymentSystemError, settings: Settings) -> str | None:
         """See `RecoveryAction`."""
-        return None if _needed(self.root, error).is_file() else f"{error.context.file_path} is still missing"
+        try:
+            self.place.project()
+        except ProblemsFound as problems:
+            return problems.errors[0].message
+        return None
 
 
 @dataclass(frozen=True)
 class AddRequirement(RecoveryAction):
     """Declares the distribution that an import comes from. A guess by the module's name: a person looks."""
 
-    root: Path
+    place: RecoveryPlace
 
     name = "add_requirement"
     changes = "a line in the requirements file"
-    checks = "the file declares the distribution"
+    checks = "the requirements are read again, and declare the distribution"
     confidence = Confidence.PROBABLE
 
     def needs(self, error: DeploymentSystemError, settings: Settings) -> str | None:
@@ -102,14 +113,12 @@ class AddRequirement(RecoveryAction):
 
     def check(self, error: DeploymentSystemError, settings: Settings) -> str | None:
         """See `RecoveryAction`."""
-        distribution, file = self._wanted(error)
-        there = file is not None and _declares(file, distribution)
-        return None if there else f"{distribution!r} is still not declared"
+        return still_wrong(self.place, error)
 
     def _wanted(self, error: DeploymentSystemError) -> tuple[str, Path | None]:
         distribution = str(error.context.extra.get("distribution") or "")
         name = error.context.extra.get("requirements_file")
-        return distribution, self.root / name if isinstance(name, str) else None
+        return distribution, self.place.root / name if isinstance(name, str) else None
 
     def _texts(self, file: Path | None, distribution: str) -> tuple[str, str]:
         before = read_text(file) if file is not None else ""
@@ -119,26 +128,27 @@ class AddRequirement(RecoveryAction):
 
 @dataclass(frozen=True)
 class FixSyntax(RecoveryAction):
-    """A missing colon, tabs among blanks: what leaves only one way to read the file. The file is parsed
-    with the change before it is proposed."""
+    """A missing colon, a bracket that was not closed, curly quotes: what leaves only one way to read the
+    file. The file is parsed with the change before it is proposed."""
 
-    root: Path
+    place: RecoveryPlace
 
     name = "fix_syntax"
     changes = "the faulty lines of the file"
-    checks = "the file is valid Python"
+    checks = "Python compiles the file"
     confidence = Confidence.PROBABLE
 
     def needs(self, error: DeploymentSystemError, settings: Settings) -> str | None:
         """See `RecoveryAction`."""
-        file = _file_of(self.root, error)
+        file = _file_of(self.place.root, error)
         if file is None or not file.is_file():
             return "the error does not name a file"
-        return None if fixed(read_text(file)) else f"{file.name} can be mended in several ways, or in none"
+        text = read_text(file)
+        return None if fixed(text) else f"{file.name} is for a person to mend: {likely_mistake(text)}"
 
     def propose(self, error: DeploymentSystemError, settings: Settings) -> Proposal:
         """See `RecoveryAction`."""
-        text = read_text(_needed(self.root, error))
+        text = read_text(_needed(self.place.root, error))
         found = fixed(text)
         if found is None:
             raise _no_file(error)
@@ -147,7 +157,7 @@ class FixSyntax(RecoveryAction):
 
     def do(self, error: DeploymentSystemError, settings: Settings, transaction: RollbackManager) -> str:
         """See `RecoveryAction`."""
-        file = _needed(self.root, error)
+        file = _needed(self.place.root, error)
         found = fixed(read_text(file))
         if found is None:
             raise _no_file(error)
@@ -156,16 +166,28 @@ class FixSyntax(RecoveryAction):
 
     def check(self, error: DeploymentSystemError, settings: Settings) -> str | None:
         """See `RecoveryAction`."""
+        file = _needed(self.place.root, error)
         try:
-            ast.parse(read_text(_needed(self.root, error)))
-        except SyntaxError as still:
-            return f"line {still.lineno}: {still.msg}"
+            # More than parsing, which takes a `return` outside of a function.
+            compile(read_text(file), file.name, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as still:
+            return f"line {getattr(still, 'lineno', 1)}: {getattr(still, 'msg', still)}"
         return None
 
 
-def file_actions(root: Path) -> list[RecoveryAction]:
+def file_actions(place: RecoveryPlace) -> list[RecoveryAction]:
     """All of this file."""
-    return [WriteConfiguration(root), AddRequirement(root), FixSyntax(root)]
+    return [WriteConfiguration(place), AddRequirement(place), FixSyntax(place)]
+
+
+_SAME_FILE = 0.7
+
+
+def _near_configuration(file: Path) -> str | None:
+    """A file beside the one that was named, which is called nearly so."""
+    there = [item.name for item in file.parent.iterdir() if item.suffix in (".yaml", ".yml")]
+    found = difflib.get_close_matches(file.name, there, n=1, cutoff=_SAME_FILE)
+    return found[0] if found else None
 
 
 def _file_of(root: Path, error: DeploymentSystemError) -> Path | None:

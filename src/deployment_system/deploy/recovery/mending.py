@@ -6,15 +6,13 @@ from dataclasses import dataclass, field, replace
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.result import EXIT_STATUS, DeployResult, Status
 from deployment_system.error_handling import DeploymentSystemError
+from deployment_system.error_handling.recovery_limits import too_broad
 from deployment_system.error_handling.recovery_manager import (
     Agreed,
     Recovery,
     RecoveryManager,
     RecoveryOutcome,
 )
-
-MOST_FAULTS = 5
-"""Where more things are wrong at once, they have a cause of their own, which a person has to find."""
 
 _WORTH_A_RECOVERY = (Status.ROLLED_BACK, Status.INVALID)
 _WENT_WELL = (Status.DEPLOYED, Status.UNCHANGED)
@@ -26,10 +24,16 @@ Mend = Callable[[Sequence[DeploymentSystemError]], Sequence[Recovery]]
 def mend(manager: RecoveryManager, errors: Iterable[DeploymentSystemError], agreed: Agreed) -> list[Recovery]:
     """Carries out what can be done about these errors, each cause once; where one plan does not help, the
     next one. Ends with the first error that is not mended."""
+    causes = distinct(manager, errors)
+    if refusal := too_broad(_flows(error for error, _ in causes), manager.limits):
+        (_, first), *_ = causes
+        return [replace(first, outcome=RecoveryOutcome.REFUSED, messages=(refusal.message,), error=refusal)]
     done: list[Recovery] = []
-    for error, proposed in distinct(manager, errors):
-        done.append(manager.recover(error, agreed=agreed, proposed=proposed))
-        tried = {proposed.plan.name}
+    for error, _ in causes:
+        if done and manager.propose(error).outcome is RecoveryOutcome.ADVICE:
+            continue  # what was mended before has mended this one too, or has to be looked at anew
+        done.append(manager.recover(error, agreed=agreed))
+        tried = {done[-1].plan.name}
         while done[-1].outcome is RecoveryOutcome.IN_VAIN:
             another = manager.recover(error, agreed=agreed, without=tried)
             if another.outcome is RecoveryOutcome.ADVICE:
@@ -45,14 +49,19 @@ def distinct(
     manager: RecoveryManager, errors: Iterable[DeploymentSystemError]
 ) -> list[tuple[DeploymentSystemError, Recovery]]:
     """Those that a plan can act on, with what it would do: errors for which the same would be done have one
-    cause. None where too many different things are wrong."""
-    found: dict[tuple[str, ...], tuple[DeploymentSystemError, Recovery]] = {}
+    cause."""
+    found: dict[str, tuple[DeploymentSystemError, Recovery]] = {}
     for error in errors:
         recovery = manager.propose(error)
         if recovery.outcome is RecoveryOutcome.PROPOSED:
-            versions = (each.proposal.version for each in recovery.steps if each.proposal)
-            found.setdefault((recovery.plan.name, *versions), (error, recovery))
-    return list(found.values()) if len(found) <= MOST_FAULTS else []
+            found.setdefault(recovery.version, (error, recovery))
+    return list(found.values())
+
+
+def _flows(errors: Iterable[DeploymentSystemError]) -> list[str]:
+    """What the errors are about: a flow each, or else a file, or what the error says."""
+    named = (error.context.flow_name or error.context.file_path or error.message for error in errors)
+    return list(dict.fromkeys(named))
 
 
 @dataclass(frozen=True)
@@ -77,15 +86,18 @@ def with_recovery(attempt: Attempt, mend_all: Mend) -> TriedAgain:
     except DeploymentSystemError as error:
         failure, errors = error, [error]
     recoveries = tuple(mend_all(errors))
+    refused = [each.error for each in recoveries if each.outcome is RecoveryOutcome.REFUSED and each.error]
     left = [each.error for each in recoveries if each.outcome is RecoveryOutcome.INCOMPLETE and each.error]
     if left:
         raise ProblemsFound(
             [*errors, *left], EXIT_STATUS[Status.ROLLBACK_INCOMPLETE], Status.ROLLBACK_INCOMPLETE
         )
     if not recoveries or recoveries[-1].outcome is not RecoveryOutcome.RECOVERED:
-        if failure is not None:
-            raise failure
-        return TriedAgain(first, recoveries)
+        if failure is None:
+            return TriedAgain(replace(first, errors=(*first.errors, *refused)), recoveries)
+        if isinstance(failure, ProblemsFound) and refused:
+            raise ProblemsFound([*errors, *refused], failure.exit_status, failure.status) from failure
+        raise failure
     again = attempt()
     if again.status in _WENT_WELL:
         again = replace(again, status=Status.RECOVERED)

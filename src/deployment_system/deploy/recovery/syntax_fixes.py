@@ -1,16 +1,13 @@
-"""Python that does not parse, and would with one small change that is surely meant. Pure."""
+"""Python that does not parse, and would with small changes that are surely meant. Pure."""
 
 import ast
-import io
-import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from deployment_system.deploy.recovery import syntax_slips as slips
 
 MOST_FIXES = 10
 """A file that needs more is not a slip of the keyboard."""
-
-TAB_WIDTH = 8
-"""What Python itself takes a tab for, when it compares indentations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +22,10 @@ def fixed(text: str) -> Fixed | None:
     """The text as it was surely meant; None where it parses already, or where nothing is sure."""
     words: list[str] = []
     for _ in range(MOST_FIXES):
-        try:
-            ast.parse(text)
-        except SyntaxError as error:
-            found = next(filter(None, (fix(text, error) for fix in _FIXES)), None)
-        except ValueError:
-            return None
-        else:
+        error = syntax_error(text)
+        if error is None:
             return Fixed(text, "; ".join(dict.fromkeys(words))) if words else None
+        found = next(filter(None, (_first(fix(text, error), error) for fix in _FIXES)), None)
         if found is None:
             return None
         text = found.text
@@ -40,45 +33,58 @@ def fixed(text: str) -> Fixed | None:
     return None
 
 
-def _missing_colon(text: str, error: SyntaxError) -> Fixed | None:
-    if error.msg != "expected ':'" or error.lineno is None:
-        return None
-    lines = text.splitlines(keepends=True)
-    number = error.lineno - 1
-    code = _code_of(lines[number])
-    if code is None:
-        return None
-    lines[number] = f"{code}:{lines[number][len(code) :]}"
-    return Fixed("".join(lines), f"a colon was missing at the end of line {error.lineno}")
+def likely_mistake(text: str) -> str:
+    """What is most likely wrong with a text that cannot be mended for sure, for a person."""
+    if markers := slips.marker_lines(text):
+        first, last = markers[0], markers[-1]
+        return f"lines {first} to {last} are a merge that was not finished: keep one of its sides"
+    error = syntax_error(text)
+    if error is None:
+        return "it can be parsed"
+    return error.msg if error.lineno is None else f"line {error.lineno}: {error.msg}"
 
 
-def _tabs(text: str, error: SyntaxError) -> Fixed | None:
-    if not isinstance(error, TabError):
-        return None
-    lines = list(_untabbed(text.splitlines(keepends=True)))
-    after = "".join(lines)
-    return None if after == text else Fixed(after, "tabs and blanks were mixed in the indentation")
-
-
-def _untabbed(lines: list[str]) -> Iterator[str]:
-    for line in lines:
-        code = line.lstrip(" \t")
-        indentation = line[: len(line) - len(code)]
-        yield indentation.expandtabs(TAB_WIDTH) + code
-
-
-def _code_of(line: str) -> str | None:
-    """The line up to its comment, without blanks at its end; None where that cannot be told."""
-    end = 0
+def syntax_error(text: str) -> SyntaxError | None:
+    """What Python says; None: it parses."""
     try:
-        for token in tokenize.generate_tokens(io.StringIO(line.lstrip()).readline):
-            if token.type in (tokenize.COMMENT, tokenize.NEWLINE, tokenize.ENDMARKER):
-                break
-            end = token.end[1] if token.end[0] == 1 else end
-    except (tokenize.TokenError, IndentationError, SyntaxError):
+        ast.parse(text)
+    except SyntaxError as error:
+        return error
+    except (ValueError, RecursionError, MemoryError) as error:  # a null byte; nested too deeply
+        return SyntaxError(str(error) or type(error).__name__)
+    return None
+
+
+def _first(change: slips.Change | None, error: SyntaxError) -> Fixed | None:
+    """The only one of the candidates with which the parser gets further; None where it is not the only."""
+    if change is None:
         return None
-    indentation = len(line) - len(line.lstrip())
-    return line[: indentation + end].rstrip()
+    passing = {text for line, text in change.candidates if _gets_further(text, line, change, error)}
+    return Fixed(passing.pop(), change.what) if len(passing) == 1 else None
 
 
-_FIXES: tuple[Callable[[str, SyntaxError], Fixed | None], ...] = (_missing_colon, _tabs)
+def _gets_further(text: str, line: int, change: slips.Change, before: SyntaxError) -> bool:
+    after = syntax_error(text)
+    if after is None:
+        return True
+    if after.lineno is None:
+        return False
+    if not change.is_guess:
+        return after.lineno > line or (after.lineno, after.msg) != (before.lineno, before.msg)
+    made_by_it = isinstance(after, IndentationError) and after.lineno == line + 1
+    return after.lineno > line and not made_by_it
+
+
+_Fix = Callable[[str, SyntaxError], slips.Change | None]
+_FIXES: Iterable[_Fix] = (
+    slips.finished_merge,
+    slips.odd_characters,
+    slips.mixed_indentation,
+    slips.print_statement,
+    slips.old_except,
+    slips.else_if,
+    slips.missing_colon,
+    slips.unclosed_text,
+    slips.unclosed_bracket,
+    slips.bracket_too_many,
+)
