@@ -176,6 +176,7 @@ SAMPLED = {
     "test_prefect_yaml_steps.py": 8,
     "test_rare_faults.py": 4,
     "test_recovering.py": 6,
+    "test_recovery_docker.py": 6,
     "test_recovery_plans.py": 7,
     "test_server_killed.py": 1,
     "test_state_disasters.py": 4,

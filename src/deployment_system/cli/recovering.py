@@ -16,6 +16,7 @@ from deployment_system.cli.recording import record_errors
 from deployment_system.cli.render.recovery_plans import coloured_diff, recovery_text
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.recovery.catalogue import Catalogue, open_catalogue
+from deployment_system.deploy.recovery.hints import hints
 from deployment_system.deploy.recovery.mending import TriedAgain, mend, with_recovery
 from deployment_system.deploy.result import DeployResult
 from deployment_system.deploy.transactions import EXIT_ROLLBACK_INCOMPLETE, transactions
@@ -58,8 +59,14 @@ def mend_here(
             say_errors(invocation, problems)
             return ()
         done = mend(manager, errors, lambda step: agreed(invocation, step, auto=auto))
+        mended_all = bool(done) and done[-1].outcome is RecoveryOutcome.RECOVERED
+        hinted = (
+            () if mended_all else dict.fromkeys(text for error in errors for text in hints(manager, error))
+        )
     for recovery in done:
         say_recovery(invocation, recovery)
+    for text in hinted:
+        write_note(invocation, f"by hand: {text}")
     record_errors(invocation, [recovery.error for recovery in done if recovery.error is not None])
     return done
 

@@ -17,6 +17,8 @@ from deployment_system.config.recovery_file import (
 from deployment_system.deploy.problems import EXIT_INVALID, ProblemsFound
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.recovery.command_action import RunCommand
+from deployment_system.deploy.recovery.docker_actions import docker_actions
+from deployment_system.deploy.recovery.docker_space import FreeDockerSpace
 from deployment_system.deploy.recovery.file_actions import file_actions
 from deployment_system.deploy.recovery.server_actions import server_actions
 from deployment_system.deploy.recovery.server_url import CorrectServerUrl
@@ -54,6 +56,8 @@ def open_catalogue(root: Path, environ: Mapping[str, str], project: Project | No
             *file_actions(root),
             *server_actions(project, environ),
             CorrectServerUrl(project),
+            *docker_actions(project, environ),
+            FreeDockerSpace(project, environ),
             RunCommand(root),
         ]
     )
