@@ -19,7 +19,9 @@ from deployment_system.deploy.project import Project
 from deployment_system.deploy.recovery.command_action import RunCommand
 from deployment_system.deploy.recovery.docker_actions import docker_actions
 from deployment_system.deploy.recovery.docker_space import FreeDockerSpace
+from deployment_system.deploy.recovery.dockerfile_actions import dockerfile_actions
 from deployment_system.deploy.recovery.file_actions import file_actions
+from deployment_system.deploy.recovery.registry_actions import UseRegistryLogin, WaitForRegistry
 from deployment_system.deploy.recovery.server_actions import server_actions
 from deployment_system.deploy.recovery.server_url import CorrectServerUrl
 from deployment_system.error_handling import (
@@ -58,6 +60,9 @@ def open_catalogue(root: Path, environ: Mapping[str, str], project: Project | No
             CorrectServerUrl(project),
             *docker_actions(project, environ),
             FreeDockerSpace(project, environ),
+            *dockerfile_actions(project, environ),
+            WaitForRegistry(project, environ),
+            UseRegistryLogin(project, environ),
             RunCommand(root),
         ]
     )

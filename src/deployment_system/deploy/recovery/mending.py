@@ -28,7 +28,8 @@ def mend(manager: RecoveryManager, errors: Iterable[DeploymentSystemError], agre
     next one. Ends with the first error that is not mended."""
     done: list[Recovery] = []
     for error, proposed in distinct(manager, errors):
-        done.append(manager.recover(error, agreed=agreed, proposed=proposed))
+        # Not as it was proposed: what was mended for another error may have changed the same file since.
+        done.append(manager.recover(error, agreed=agreed))
         tried = {proposed.plan.name}
         while done[-1].outcome is RecoveryOutcome.IN_VAIN:
             another = manager.recover(error, agreed=agreed, without=tried)
