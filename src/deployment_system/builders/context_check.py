@@ -4,6 +4,7 @@ import fnmatch
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 
 from deployment_system.builders.build_context import BuildContext
 from deployment_system.builders.dockerfile import Instruction
@@ -13,6 +14,8 @@ _REMOTE = re.compile(r"(?i)(?:https?|ftp|git|ssh)://|git@|.+\.git(?:#.*)?$")
 _VARIABLE = re.compile(r"\$(?:(?P<bare>\w+)|\{(?P<braced>\w+)\})")
 _ASSIGNMENT = re.compile(r"(?P<name>\w+)=(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<plain>\S*))")
 _WILD = re.compile(r"[*?\[]")
+_ALIKE = 0.75
+"""How alike a name must be to be told, from 0 to 1: one letter wrong in four is still meant."""
 
 
 def problems_of(
@@ -43,7 +46,7 @@ def _missing_sources(context: BuildContext, build_args: Mapping[str, str]) -> It
                 for source in _local_sources(instruction):
                     path = _substituted(source, known)
                     if path is not None and not names.have(path):
-                        yield _missing(context, instruction, source, path)
+                        yield _missing(context, instruction, source, path, names.nearest(path))
 
 
 class _Names:
@@ -65,6 +68,12 @@ class _Names:
         if any("/".join(parts[:size]) in self._links for size in range(1, len(parts))):
             return True
         return bool(_WILD.search(path)) and any(self._matches(name, parts) for name in self._names)
+
+    def nearest(self, source: str) -> str | None:
+        """The name that a source was probably meant to be."""
+        path = posixpath.normpath(f"/{source}").lstrip("/")
+        alike = [] if _WILD.search(path) else get_close_matches(path, self._names, n=1, cutoff=_ALIKE)
+        return alike[0] if alike else None
 
     def _matches(self, name: str, parts: list[str]) -> bool:
         own = name.split("/")
@@ -108,16 +117,21 @@ def _substituted(text: str, known: Mapping[str, str]) -> str | None:
     return None if "$" in replaced else replaced
 
 
-def _missing(context: BuildContext, instruction: Instruction, source: str, path: str) -> DockerError:
+def _missing(
+    context: BuildContext, instruction: Instruction, source: str, path: str, near: str | None
+) -> DockerError:
     left_out = (context.folder / posixpath.normpath(f"/{path}").lstrip("/")).exists()
+    facts = {"near": near} if near and not left_out else {}
+    meant = f"; did you mean {near}?" if facts else ""
     why = (
         f"{context.ignore_file or 'the default of a generated Dockerfile'} leaves it out"
         if left_out
-        else f"nothing of that name is in the build context {context.folder.name}/"
+        else f"nothing of that name is in the build context {context.folder.name}/{meant}"
     )
     return context.dockerfile.problem(
         instruction.line,
         f"{instruction.name} {source}: {why}",
         ErrorCodes.DOCKER_COPY_SOURCE_MISSING,
         source=source,
+        **facts,
     )

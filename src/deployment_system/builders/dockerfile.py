@@ -171,7 +171,8 @@ def parse_dockerfile(text: str, name: str, path: str | None = None) -> Dockerfil
     for instruction, unclosed in _instructions(text):
         instructions.append(instruction)
         if (why := _what_is_wrong(instruction)) is not None:
-            problems.append(bare.problem(instruction.line, why, ErrorCodes.DOCKERFILE_INVALID))
+            facts = {"near": near} if (near := nearest_instruction(instruction)) else {}
+            problems.append(bare.problem(instruction.line, why, ErrorCodes.DOCKERFILE_INVALID, **facts))
         elif unclosed:
             why = f"the here-document <<{unclosed} is never closed"
             problems.append(bare.problem(instruction.line, why, ErrorCodes.DOCKERFILE_INVALID))
@@ -181,11 +182,18 @@ def parse_dockerfile(text: str, name: str, path: str | None = None) -> Dockerfil
     return Dockerfile(name, text, tuple(instructions), tuple(problems), path)
 
 
+def nearest_instruction(instruction: Instruction) -> str | None:
+    """What was probably meant by one that does not exist; None: it exists, or nothing is like it."""
+    if instruction.name in _FEWEST_ARGUMENTS:
+        return None
+    return next(iter(get_close_matches(instruction.name, _FEWEST_ARGUMENTS, n=1)), None)
+
+
 def _what_is_wrong(instruction: Instruction) -> str | None:
     fewest = _FEWEST_ARGUMENTS.get(instruction.name)
     if fewest is None:
-        near = get_close_matches(instruction.name, _FEWEST_ARGUMENTS, n=1)
-        return f"unknown instruction {instruction.name}" + (f": did you mean {near[0]}?" if near else "")
+        near = nearest_instruction(instruction)
+        return f"unknown instruction {instruction.name}" + (f": did you mean {near}?" if near else "")
     words = instruction.words
     if len(words) < fewest:
         wanted = "an argument" if fewest == 1 else "a source and a destination"

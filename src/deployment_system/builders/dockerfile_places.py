@@ -1,5 +1,6 @@
 """Which Dockerfile a flow has: the one that is named, or the nearest above it."""
 
+from difflib import get_close_matches
 from pathlib import Path
 
 from deployment_system.builders.dockerfile import Dockerfile, parse_dockerfile
@@ -20,7 +21,8 @@ def find_dockerfile(repository: Path, flow_file: Path, named: str | None = None)
     if named is not None:
         path = root / named
         if not path.is_file():
-            raise _not_found(named, str(flow.relative_to(root)) if flow.is_relative_to(root) else str(flow))
+            of_flow = str(flow.relative_to(root)) if flow.is_relative_to(root) else str(flow)
+            raise _not_found(named, of_flow, _nearest(root, named))
         return path
     own = flow.with_name(f"{flow.stem}.{DOCKERFILE}")
     folders = [folder for folder in flow.parents if folder == root or folder.is_relative_to(root)]
@@ -37,7 +39,7 @@ def read_dockerfile(path: Path, repository: Path) -> Dockerfile:
     try:
         text = absolute.read_bytes().decode("utf-8")
     except FileNotFoundError:
-        raise _not_found(name, None) from None
+        raise _not_found(name) from None
     except OSError as error:
         raise _unreadable(name, error.strerror or str(error), error) from error
     except UnicodeDecodeError as error:
@@ -45,12 +47,27 @@ def read_dockerfile(path: Path, repository: Path) -> Dockerfile:
     return parse_dockerfile(text, name, str(absolute))
 
 
-def _not_found(name: str, flow: str | None) -> DockerError:
+def _nearest(root: Path, named: str) -> str | None:
+    """The Dockerfile of the repository that was probably meant, at its root or one folder below: what lies
+    deeper is not looked for in a large repository."""
+    patterns = (f"{folder}{name}" for folder in ("", "*/") for name in (f"{DOCKERFILE}*", f"*.{DOCKERFILE}"))
+    known = {
+        file.relative_to(root).as_posix()
+        for pattern in patterns
+        for file in root.glob(pattern)
+        if file.is_file()
+    }
+    return next(iter(get_close_matches(named, sorted(known), n=1)), None)
+
+
+def _not_found(name: str, flow: str | None = None, near: str | None = None) -> DockerError:
     of_flow = f" (named for the flow in {flow})" if flow else ""
+    meant = f"; did you mean {near}?" if near else ""
+    context = ErrorContext(file_path=name, operation="build")
     return DockerError(
-        f"there is no Dockerfile at {name}{of_flow}",
+        f"there is no Dockerfile at {name}{of_flow}{meant}",
         error_code=ErrorCodes.DOCKERFILE_NOT_FOUND,
-        context=ErrorContext(file_path=name, operation="build"),
+        context=context.extended(near=near) if near else context,
     )
 
 

@@ -174,14 +174,15 @@ def _transport_error(
         return ErrorCodes.DOCKER_DAEMON_UNAVAILABLE, f"{engine} cannot be reached: there is no such socket"
     if any(isinstance(one, PermissionError) for one in chain):
         return ErrorCodes.DOCKER_PERMISSION_DENIED, f"no permission for {engine}"
-    if any(isinstance(one, _TIMEOUTS) for one in chain):
+    refused = any(isinstance(one, ConnectionRefusedError) for one in chain)
+    if not refused and any(isinstance(one, _TIMEOUTS) for one in chain):  # urllib3 counts both as one
         return (
             ErrorCodes.DOCKER_DAEMON_TIMEOUT,
             f"{engine} did not answer within {timeout_seconds:g} seconds",
         )
     if building and any(isinstance(one, _BROKEN_OFF) for one in chain):
         return ErrorCodes.DOCKER_BUILD_INTERRUPTED, f"{engine} went away in the middle of the build"
-    if any(isinstance(one, ConnectionRefusedError) for one in chain):
+    if refused:
         return ErrorCodes.DOCKER_DAEMON_UNAVAILABLE, f"{engine} cannot be reached: nothing listens there"
     if any(isinstance(one, _BROKEN_OFF) for one in chain):
         return (

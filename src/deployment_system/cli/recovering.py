@@ -18,6 +18,7 @@ from deployment_system.cli.render.recovery_plans import coloured_diff, recovery_
 from deployment_system.deploy.measuring import write_recoveries
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.recovery.catalogue import Catalogue, open_catalogue
+from deployment_system.deploy.recovery.hints import hints
 from deployment_system.deploy.recovery.mending import TriedAgain, mend, with_recovery
 from deployment_system.deploy.recovery.place import RecoveryPlace
 from deployment_system.deploy.result import DeployResult
@@ -63,9 +64,15 @@ def mend_here(
             say_errors(invocation, problems)
             return ()
         done = mend(manager, errors, lambda step: agreed(invocation, step, auto=auto))
+        mended_all = bool(done) and done[-1].outcome is RecoveryOutcome.RECOVERED
+        hinted = (
+            () if mended_all else dict.fromkeys(text for error in errors for text in hints(manager, error))
+        )
     for recovery in done:
         say_recovery(invocation, recovery)
     count_recoveries(invocation, done)
+    for text in hinted:
+        write_note(invocation, f"by hand: {text}")
     record_errors(invocation, [recovery.error for recovery in done if recovery.error is not None])
     return done
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from deployment_system.deploy.assess import Options, assess
 from deployment_system.deploy.project import Project
 from deployment_system.error_handling import DeploymentSystemError, ErrorCodes
+from deployment_system.error_handling.counted import counted
 
 _TOLD_ELSEWHERE = (ErrorCodes.STATE_UNUSABLE, ErrorCodes.STATE_FULL)
 """By the check of the state."""
@@ -31,7 +32,7 @@ def look_at_flows(project: Project) -> Looked:
         told = () if error.error_code in _TOLD_ELSEWHERE else (error,)
         return Looked("nothing could be read", told, in_containers=registry)
     return Looked(
-        f"{len(found.flows)} found, {len(found.desired)} deployment(s) declared",
+        f"{len(found.flows)} found, {counted(len(found.desired), 'deployment')} declared",
         tuple(found.errors),
         tuple(warning for warning in found.warnings if warning not in project.warnings),
         registry or any(item.image is not None for item in found.desired),

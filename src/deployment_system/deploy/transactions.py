@@ -20,6 +20,9 @@ from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.recovery.command_action import UNDO_COMMAND, undo_command
+from deployment_system.deploy.recovery.docker_space import UNDO_REMOVAL, undo_removal
+from deployment_system.deploy.recovery.processes import UNDO_PROCESS, undo_process
+from deployment_system.deploy.recovery.registry_logins import UNDO_LOGIN, undo_login
 from deployment_system.error_handling import (
     DeploymentError,
     DeploymentSystemError,
@@ -78,7 +81,14 @@ def transactions(project: Project, progress: Progress = no_progress) -> Iterator
         manager = RollbackManager(
             store=store,
             handlers=UndoHandlers(
-                {**undo_handlers(connect), **doors.undo_handlers(), UNDO_COMMAND: undo_command()}
+                {
+                    **undo_handlers(connect),
+                    **doors.undo_handlers(),
+                    UNDO_COMMAND: undo_command(),
+                    UNDO_PROCESS: undo_process(),
+                    UNDO_LOGIN: undo_login(),
+                    UNDO_REMOVAL: undo_removal(doors.engine),
+                }
             ),
             run_side_by_side=side_by_side,
             again=patience,

@@ -13,6 +13,7 @@ from deployment_system.cli.output import write_result
 from deployment_system.cli.recovering import catalogue_here, mend_here
 from deployment_system.deploy.doctor import Check, DoctorReport, run_checks
 from deployment_system.deploy.problems import ProblemsFound
+from deployment_system.deploy.recovery.hints import hints
 from deployment_system.deploy.recovery.mending import distinct
 from deployment_system.error_handling.recovery_manager import Recovery
 
@@ -29,6 +30,7 @@ def doctor(invocation: Invocation, /, fix: bool, auto_execute: bool, **values: A
     report = _checked(invocation)
     done: Sequence[Recovery] = ()
     would: Sequence[Recovery] = ()
+    hinted: Sequence[str] = ()
     if fix and (report.errors or report.hints):
         if (auto_execute or invocation.yes) and (project := project_or_none(invocation)) is not None:
             invocation.yes = True
@@ -36,23 +38,29 @@ def doctor(invocation: Invocation, /, fix: bool, auto_execute: bool, **values: A
         done = mend_here(invocation, [*report.errors, *report.hints], auto=auto_execute)
         report = _checked(invocation) if done else report
     elif report.errors or report.hints:
-        report, would = _with_plans(invocation, report)
+        report, would, hinted = _with_plans(invocation, report)
     document = report.to_dict() | {
         "mended": [recovery.to_dict() for recovery in done],
         "would_mend": [recovery.to_dict() for recovery in would],
+        "hints": list(hinted),
     }
-    write_result(invocation, document, _text(report, would))
+    write_result(invocation, document, _text(report, would, hinted))
     return 0 if report.healthy else 1
 
 
-def _with_plans(invocation: Invocation, report: DoctorReport) -> tuple[DoctorReport, Sequence[Recovery]]:
-    """What the plans could do about the failed checks; plans that cannot be read are a failed check more."""
+def _with_plans(
+    invocation: Invocation, report: DoctorReport
+) -> tuple[DoctorReport, Sequence[Recovery], Sequence[str]]:
+    """What the plans could do about the failed checks, and why others could not; plans that cannot be read
+    are a failed check more."""
     try:
         manager = catalogue_here(invocation).manager()
     except ProblemsFound as problems:
         wrong = (Check("recovery plans", error.message, error) for error in problems.errors)
-        return DoctorReport((*report.checks, *wrong)), ()
-    return report, [recovery for _, recovery in distinct(manager, [*report.errors, *report.hints])]
+        return DoctorReport((*report.checks, *wrong)), (), ()
+    would = [recovery for _, recovery in distinct(manager, [*report.errors, *report.hints])]
+    hinted = dict.fromkeys(text for error in report.errors for text in hints(manager, error))
+    return report, would, list(hinted)
 
 
 def _checked(invocation: Invocation) -> DoctorReport:
@@ -64,7 +72,7 @@ def _checked(invocation: Invocation) -> DoctorReport:
     )
 
 
-def _text(report: DoctorReport, would: Sequence[Recovery]) -> str:
+def _text(report: DoctorReport, would: Sequence[Recovery], hinted: Sequence[str]) -> str:
     lines = []
     for check in report.checks:
         sign = click.style("✓", fg="green") if check.ok else click.style("✗", fg="red")
@@ -73,6 +81,7 @@ def _text(report: DoctorReport, would: Sequence[Recovery]) -> str:
             lines.extend(f"    try: {remedy}" for remedy in check.error.remediation)
             lines.append(f"    more: deployment-cli explain {check.error.error_code}")
     lines += [f"`deployment-cli doctor --fix` would {text}" for text in _proposed(would)]
+    lines += [f"by hand: {text}" for text in hinted]
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from deployment_system.cli.notifying import say_failures
 from deployment_system.cli.output import say_errors, write_result
 from deployment_system.deploy.notifying import Telling, telling_of
 from deployment_system.error_handling import ConfigurationError, ErrorCodes, ErrorContext
+from deployment_system.error_handling.counted import counted
 from deployment_system.notifications import Event, Route
 from deployment_system.notifications.message import message_of
 from deployment_system.notifications.outbox import Entry
@@ -65,7 +66,7 @@ def try_routes(invocation: Invocation, /, names: tuple[str, ...], **values: Any)
         "sent": done.sent,
         "errors": [error.to_dict() for error in done.errors],
     }
-    write_result(invocation, document, f"{done.sent} message(s) sent by {', '.join(tried)}")
+    write_result(invocation, document, f"{counted(done.sent, 'message')} sent by {', '.join(tried)}")
     say_errors(invocation, done.errors)
     return 1 if done.errors else 0
 
@@ -90,7 +91,7 @@ def deliver_waiting(invocation: Invocation, /, **values: Any) -> int:
         "waiting": left,
         "errors": [error.to_dict() for error in done.errors],
     }
-    write_result(invocation, document, f"{done.sent} message(s) sent, {left} waiting")
+    write_result(invocation, document, f"{counted(done.sent, 'message')} sent, {left} waiting")
     say_failures(invocation, done.errors)
     return 1 if done.errors else 0
 
@@ -138,5 +139,5 @@ def _line(route: dict[str, Any]) -> str:
     wanted = ", ".join(route["events"])
     of = f" of {', '.join(route['environments'])}" if route["environments"] else ""
     unset = f"\n    not used here: {', '.join(route['unset'])} is not set" if route["unset"] else ""
-    waits = f"\n    {route['waiting']} message(s) waiting" if route["waiting"] else ""
+    waits = f"\n    {counted(route['waiting'], 'message')} waiting" if route["waiting"] else ""
     return f"{route['name']}: {', '.join(route['channels'])}\n    {wanted}{of}{unset}{waits}"

@@ -19,8 +19,12 @@ from deployment_system.deploy.project import Project
 from deployment_system.deploy.recovery.command_action import RunCommand
 from deployment_system.deploy.recovery.configuration_actions import configuration_actions
 from deployment_system.deploy.recovery.corrections import correcting_actions
+from deployment_system.deploy.recovery.docker_actions import docker_actions
+from deployment_system.deploy.recovery.docker_space import FreeDockerSpace
+from deployment_system.deploy.recovery.dockerfile_actions import dockerfile_actions
 from deployment_system.deploy.recovery.file_actions import file_actions
 from deployment_system.deploy.recovery.place import RecoveryPlace
+from deployment_system.deploy.recovery.registry_actions import UseRegistryLogin, WaitForRegistry
 from deployment_system.deploy.recovery.requirement_actions import requirement_actions
 from deployment_system.deploy.recovery.server_actions import server_actions
 from deployment_system.deploy.recovery.server_url import CorrectServerUrl
@@ -77,6 +81,11 @@ def open_catalogue(
             *requirement_actions(place),
             *server_actions(project, environ),
             CorrectServerUrl(project),
+            *docker_actions(project, environ),
+            FreeDockerSpace(project, environ),
+            *dockerfile_actions(project, environ),
+            WaitForRegistry(project, environ),
+            UseRegistryLogin(project, environ),
             RunCommand(root),
         ]
     )
