@@ -298,7 +298,7 @@ def test_room_is_made_of_what_nothing_needs(small_shop: Workspace, small_engine:
     assert {"somebody-elses:1", images[0], images[-2], images[-1]} <= left
     assert not {*images[1:-2]} & left
     recovery = result.document["recoveries"][-1]
-    assert f"remove {len(images) - 3} image(s)" in recovery["steps"][0]["would"]
+    assert f"remove {len(images) - 3} images" in recovery["steps"][0]["would"]
     freed = float(recovery["messages"][0].split("which freed ")[1].split(" MB")[0])
     assert freed * 1_000_000 >= (len(images) - 3) * FLOW_BYTES
     plan_id = recovery["plan_id"]

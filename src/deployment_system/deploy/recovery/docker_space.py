@@ -59,10 +59,11 @@ class FreeDockerSpace(DockerAction):
         """See `RecoveryAction`."""
         found = self._found()
         size = shown_bytes(sum(each.size for each in found))
+        images = counted(len(found), "image")
         return Proposal(
-            f"remove {counted(len(found), 'image')} that this project built and that no deployment, container or "
-            f"unfinished transaction needs, {size} in all, from {self.url}: {_listed(found)}. They do not "
-            "come back, and an older transaction that would need one cannot be taken back any more"
+            f"remove {images} that this project built and that no deployment, container or unfinished "
+            f"transaction needs, {size} in all, from {self.url}: {_listed(found)}. They do not come back, "
+            "and an older transaction that would need one cannot be taken back any more"
         )
 
     def do(self, error: DeploymentSystemError, settings: Settings, transaction: RollbackManager) -> str:
@@ -97,7 +98,7 @@ def undo_removal(connect: ConnectEngine) -> UndoFunction:
         gone = [image for image in data["images"] if engine.image(image) is None]
         if gone:
             raise RecoveryError(
-                f"{counted(len(gone), 'image')} were removed for room and do not come back: what is deployed needs "
+                f"removed for room, {counted(len(gone), 'image')} do not come back: what is deployed needs "
                 "none of them, and `deploy` builds what it needs",
                 error_code=ErrorCodes.UNDO_FAILED,
                 context=ErrorContext(operation="roll back", images=gone),
