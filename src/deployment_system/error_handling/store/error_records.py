@@ -38,8 +38,6 @@ class ErrorRecords:
                 writing.execute(rows.COUNT_GROUP, group)
             for day in days:
                 writing.execute(rows.COUNT_DAY, day)
-            for total in rows.totals_of(added):
-                writing.execute(rows.COUNT_TOTAL, total)
             if keep_since is not None:
                 _forget(writing, ErrorFilter(until=keep_since))
         return len(added)
@@ -128,6 +126,7 @@ def _forget(writing: Transaction, wanted: ErrorFilter) -> int:
         first = writing.rows("SELECT min(error_id) FROM errors")[0][0]
         if first is None or first >= first_id_of(wanted.until):
             return 0  # the usual case when something is added: a look at the first id says it
+    writing.execute(rows.KEEP_COUNT.format(where=where or " WHERE true"), values)
     removed = writing.execute(rows.REMOVE + where, values)
     if removed:
         for statement in rows.RECOUNT:

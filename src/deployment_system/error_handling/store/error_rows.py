@@ -1,7 +1,6 @@
 """The SQL of the errors of the past, and their rows."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,9 +22,6 @@ COUNT_GROUP = f"""INSERT INTO error_groups ({_GROUP}, error_count, first_id, las
         THEN excluded.last_id ELSE error_groups.last_id END"""  # noqa: S608 - columns of ours
 COUNT_DAY = """INSERT INTO error_days (error_day, error_count) VALUES (?, ?)
     ON CONFLICT (error_day) DO UPDATE SET error_count = error_days.error_count + excluded.error_count"""
-COUNT_TOTAL = """INSERT INTO error_totals (error_code, category, severity, environment, error_count)
-    VALUES (?, ?, ?, ?, ?) ON CONFLICT (error_code, category, severity, environment)
-    DO UPDATE SET error_count = error_totals.error_count + excluded.error_count"""
 
 _DAY_OF_ID = f"substr(error_id, {DAY.start + 1}, {DAY.stop - DAY.start})"
 GROUPS = f"SELECT {_GROUP}, error_count, first_id, last_id FROM error_groups"  # noqa: S608 - as above
@@ -44,6 +40,18 @@ RECOUNT = (
     "DELETE FROM error_days",
     "INSERT INTO error_days (error_day, error_count) " + DAYS_COUNTED[0] + " GROUP BY error_day",
 )
+_KIND = "error_code, category, severity, environment"
+KEEP_COUNT = (
+    f"INSERT INTO forgotten_errors ({_KIND}, error_count)"  # noqa: S608 - as above
+    f" SELECT {_KIND}, count(*) FROM errors{{where}} GROUP BY {_KIND} ON CONFLICT ({_KIND})"
+    " DO UPDATE SET error_count = forgotten_errors.error_count + excluded.error_count"
+)
+"""What is removed next stays counted."""
+TOTALS = f"""SELECT {_KIND}, sum(error_count) FROM (
+        SELECT {_KIND}, error_count FROM error_groups
+        UNION ALL SELECT {_KIND}, error_count FROM forgotten_errors
+    ) AS counted GROUP BY {_KIND} ORDER BY {_KIND}"""  # noqa: S608 - as above
+"""How many of each kind there ever were."""
 REMOVE = "DELETE FROM errors"
 DOCUMENT = "SELECT document FROM errors WHERE error_id = ?"
 ENDING = "SELECT error_id FROM errors WHERE error_id LIKE ? LIMIT 2"
@@ -93,12 +101,6 @@ _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _NAMED = ("error_code", "error_type", "category", "severity", "fingerprint")
 LONGEST_MESSAGE = 200
 """Characters of a message beside the document, which has all of it."""
-
-
-def totals_of(rows: Iterable[tuple[str, ...]]) -> list[tuple[Any, ...]]:
-    """What added rows add to the totals that nothing takes from, in one order for every process."""
-    totals = Counter((row[2], row[4], row[5], row[9]) for row in rows)
-    return [(*key, count) for key, count in sorted(totals.items())]
 
 
 def counts_of(rows: Iterable[tuple[str, ...]]) -> tuple[list[tuple[Any, ...]], list[tuple[str, int]]]:

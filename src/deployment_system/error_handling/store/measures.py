@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from deployment_system.error_handling.plain_values import valid_text
 from deployment_system.error_handling.store.database import Database, Transaction
+from deployment_system.error_handling.store.error_rows import TOTALS
 from deployment_system.error_handling.store.failures import damaged
 
 TRANSACTIONS = "transactions"
@@ -78,9 +79,7 @@ class Measures:
 
     def errors(self) -> list[ErrorTotal]:
         """How many errors of each kind there ever were."""
-        found = self._database.rows(
-            "SELECT error_code, category, severity, environment, error_count FROM error_totals ORDER BY 1, 4"
-        )
+        found = self._database.rows(TOTALS)
         return [
             ErrorTotal(code, category, severity, environment or None, int(count))
             for code, category, severity, environment, count in found

@@ -99,8 +99,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ){clustered}""",
     ),
     (
-        # Never taken from: what is counted here is still so when the error or the transaction is forgotten.
-        """CREATE TABLE error_totals (
+        # What was removed from the errors: with those that are there, how many there ever were.
+        """CREATE TABLE forgotten_errors (
             error_code TEXT NOT NULL,
             category TEXT NOT NULL,
             severity TEXT NOT NULL,
@@ -108,9 +108,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             error_count BIGINT NOT NULL,
             PRIMARY KEY (error_code, category, severity, environment)
         ){clustered}""",
-        """INSERT INTO error_totals
-            SELECT error_code, category, severity, environment, sum(error_count)
-            FROM error_groups GROUP BY error_code, category, severity, environment""",
         """CREATE TABLE measures (
             measure_name TEXT NOT NULL,
             labels TEXT NOT NULL,
