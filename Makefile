@@ -27,7 +27,7 @@ CRASH_SWEEP_TIMEOUT ?= 14400
 LOCK = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: help install demo demo-down test crash-sweep check format lock browser strace bench pictures reference clean \
+.PHONY: help install demo demo-down test crash-sweep check format lock browser strace prometheus bench pictures reference clean \
 	discover-flows validate-deployments plan-deployments build-deployments deploy-python deploy-containers \
 	deploy-all clean-deployments check-ui
 
@@ -49,7 +49,7 @@ $(INSTALLED): requirements-dev.lock pyproject.toml scripts/set-up
 	@scripts/set-up "$(VENV)"
 	@touch $@
 
-test: $(INSTALLED) browser strace ## run the tests against a real Prefect server that they start themselves
+test: $(INSTALLED) browser strace prometheus ## run the tests against a real Prefect server that they start themselves
 	$(BIN)/python -m pytest --timeout=$(PYTEST_TIMEOUT) $(TESTS) $(PYTEST_ARGS)
 
 crash-sweep: $(INSTALLED) strace ## kill a deployment and its recovery at every request and system call (takes an hour)
@@ -73,6 +73,9 @@ browser: ## Chromium for the tests of the Prefect UI, installed where that is po
 strace: ## strace for the crash sweeps, installed where that is possible
 	@scripts/get-strace
 
+prometheus: ## Prometheus and what belongs to it for the tests of monitoring, installed where that is possible
+	@scripts/get-prometheus
+
 lock: ## resolve the dependencies anew (needs uv; LOCK_ARGS=--upgrade takes newer versions)
 	$(LOCK) $(LOCK_ARGS) --output-file requirements.lock
 	$(LOCK) $(LOCK_ARGS) --group dev --constraint requirements.lock --output-file requirements-dev.lock
@@ -85,10 +88,11 @@ bench: $(INSTALLED) ## measure each promise of speed beside its yardstick
 pictures: $(INSTALLED) browser ## make the pictures of the README from a real session
 	$(BIN)/python scripts/make_pictures.py
 
-reference: $(INSTALLED) ## write docs/commands.md, docs/errors/ and docs/recovery.md from the command itself
+reference: $(INSTALLED) ## write what docs/ and monitoring/ hold that is made from the command itself
 	$(BIN)/python scripts/make_command_reference.py
 	$(BIN)/python scripts/write_error_reference.py
 	$(BIN)/python scripts/write_recovery_reference.py
+	$(BIN)/python scripts/write_monitoring_files.py
 
 clean: ## remove what was installed, built and cached here (make demo-down first)
 	rm -rf "$(VENV)" .demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -184,6 +184,7 @@ SAMPLED = {
     "test_disasters.py": 6,
     "test_engine_trouble.py": 8,
     "test_failures.py": 14,
+    "test_monitoring.py": 4,
     "test_ownership.py": 12,
     "test_prefect_yaml_steps.py": 8,
     "test_rare_faults.py": 4,

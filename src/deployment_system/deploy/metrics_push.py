@@ -23,11 +23,12 @@ def push_to_gateway(families: Iterable[Family], url: str, *, job: str, project: 
     """Replaces what a Pushgateway has of this job and project. A user and password in the URL log in. Raises
     METRICS_NOT_PUSHED."""
     check_url(url)
+    shown_as = without_login(url)
 
     def send(
-        address: str, method: str, timeout: float | None, headers: Sequence[tuple[str, str]], content: bytes
+        url: str, method: str, timeout: float | None, headers: Sequence[tuple[str, str]], data: bytes
     ) -> Callable[[], None]:
-        return lambda: send_whole(method, address, dict(headers), content, shown_as=without_login(url))
+        return lambda: send_whole(method, url, dict(headers), data, shown_as=shown_as)
 
     push(families, url, job=job, project=project, send=send)
 

@@ -18,8 +18,9 @@ TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PUSH_SECONDS = 10.0
 JOB = "deployment_system"
 
-Send = Callable[[str, str, float | None, Sequence[tuple[str, str]], bytes], Callable[[], None]]
-"""Sends one request: URL, method, timeout in seconds, headers and body."""
+Send = Callable[[str, str, float | None, list[tuple[str, str]], bytes], Callable[[], None]]
+"""Makes what sends one request. Its arguments are given by their names: `url`, `method`, `timeout` in
+seconds, `headers` and `data`."""
 
 
 def as_text(families: Iterable[Family]) -> str:

@@ -9,7 +9,7 @@ import click
 
 from deployment_system.cli.invocation import Invocation, common_options, take_common
 from deployment_system.cli.opening import open_here
-from deployment_system.cli.output import write_note, write_result
+from deployment_system.cli.output import write_note, write_result, write_text
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.watching import WatchedState
 from deployment_system.error_handling import DeploymentSystemError
@@ -107,3 +107,30 @@ def _read(
     with WatchedState(project) as state:
         families, error = state.families()
     return project, families, error
+
+
+@metrics.command()
+@click.option("--docs-url", metavar="URL", help="Where alerts link to.  [default: docs, in the repository]")
+@common_options
+@click.pass_obj
+def rules(invocation: Invocation, /, docs_url: str | None, **values: Any) -> int:
+    """Print alert rules for Prometheus."""
+    from deployment_system.monitoring.alerts import ALERTS, DEFAULT_DOCS_URL, rules_text
+
+    take_common(invocation, values)
+    where = docs_url or DEFAULT_DOCS_URL
+    document = {"groups": [{"name": "deployment_system", "rules": [each.to_rule(where) for each in ALERTS]}]}
+    write_result(invocation, document, rules_text(where).rstrip("\n"))
+    return 0
+
+
+@metrics.command()
+@common_options
+@click.pass_obj
+def dashboard(invocation: Invocation, /, **values: Any) -> int:
+    """Print a dashboard that Grafana imports: JSON in every format."""
+    from deployment_system.monitoring.dashboard import dashboard_text
+
+    take_common(invocation, values)
+    write_text(invocation, dashboard_text().rstrip("\n"))
+    return 0
