@@ -97,7 +97,7 @@ BAD = {
         "  quiet_hours: {start: 22:00, end: 07:00, timezone: X}}}}\n",
         "TIMEZONE_INVALID",
         2,
-        50,
+        53,
         "Europe/London",
     ),
     "a channel that is no URL": Bad(

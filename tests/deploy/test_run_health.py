@@ -40,6 +40,8 @@ def test_a_crashed_last_run_is_told_with_its_reason(deployed: Workspace) -> None
     ended(deployed, type="CRASHED", message=KILLED)
     runs = status_of(deployed)
     assert (runs["crashed"], runs["failed"], runs["late"]) == (1, 0, 0)
+    [recent] = runs["recent"]
+    assert (recent["state"], recent["url"]) == ("CRASHED", runs["newest"]["url"])
     newest = runs["newest"]
     assert (newest["state"], newest["message"]) == ("CRASHED", KILLED)
     assert "memory" in newest["reason"]
@@ -62,7 +64,7 @@ def test_a_crash_is_past_once_a_later_run_is_well(deployed: Workspace) -> None:
 
 def test_what_is_older_than_a_day_is_not_told(deployed: Workspace) -> None:
     """Neither is a deployment without any trouble."""
-    assert status_of(deployed) == {"crashed": 0, "failed": 0, "late": 0, "newest": None}
+    assert status_of(deployed) == {"crashed": 0, "failed": 0, "late": 0, "recent": [], "newest": None}
     ended(deployed, type="CRASHED", message=KILLED)
     deployments = {deployed.stored_one("load")["id"]: "python"}
     with PrefectServer(deployed.server_url) as server:
@@ -86,7 +88,10 @@ def test_a_run_that_nobody_starts_is_late(deployed: Workspace) -> None:
     path = f"/deployments/{deployed.stored_one('load')['id']}/create_flow_run"
     late = {"type": "SCHEDULED", "name": "Late", "state_details": {"scheduled_time": "2026-01-01T00:00:00Z"}}
     deployed.ask("POST", path, {"state": late})
-    assert status_of(deployed)["late"] == 1
+    runs = status_of(deployed)
+    assert runs["late"] == 1
+    assert [(run["state"], run["ended"]) for run in runs["recent"]] == [("LATE", None)]
+    assert runs["recent"][0]["due"].startswith("2026-01-01T00:00:00")
     assert "1 late" in deployed.run("status").output
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -75,11 +76,20 @@ def deployed(prefect_server: str, environment: str, repository: Path) -> str:
     return ui
 
 
+def status(repository: Path, server: str, environment: str) -> dict[str, Any]:
+    """What `status` says."""
+    shown = run(repository, server, "status", "--env", environment, "-o", "json")
+    found: dict[str, Any] = json.loads(shown.stdout)
+    return found
+
+
 @pytest.fixture(scope="module")
 def links(repository: Path, prefect_server: str, environment: str, deployed: str) -> dict[str, str]:
     """The links that `status` prints, by flow."""
-    shown = run(repository, prefect_server, "status", "--env", environment, "-o", "json")
-    return {item["flow"]: item["url"] for item in json.loads(shown.stdout)["deployments"]}
+    found = status(repository, prefect_server, environment)
+    assert found["ui"] == {"url": deployed, "served": True, "api_url": prefect_server}
+    assert all(item["visible"] for item in found["deployments"])
+    return {item["flow"]: item["url"] for item in found["deployments"]}
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +146,64 @@ def test_the_link_of_each_deployment_leads_to_its_page_with_all_its_schedules(
         assert links[flow].startswith(deployed)
         page.open(links[flow])
         page.wait_for_text(flow, *schedules)
+
+
+def is_active(page: Page) -> bool:
+    """Whether the switch beside a work pool's name is on: the first of the page."""
+    return bool(page.evaluate("document.querySelector('[role=switch]').ariaChecked == 'true'"))
+
+
+def is_paused(page: Page) -> bool:
+    """Whether the page of a deployment has the switch that resumes it: only one that is paused has."""
+    off = ".deployment-details__schedule-label [role=switch][aria-checked=false]"
+    return bool(page.evaluate(f"document.querySelector('{off}') != null"))
+
+
+def test_the_page_of_a_deployment_shows_what_status_says_of_it(
+    prefect_server: str, repository: Path, environment: str, deployed: str, page: Page
+) -> None:
+    """Name, flow, work pool, tags, schedules, and whether it is paused: here one that somebody has paused."""
+    paused, *others = status(repository, prefect_server, environment)["deployments"]
+    there = f"{prefect_server}/deployments/{paused['url'].rpartition('/')[2]}"
+    assert httpx.patch(there, json={"paused": True}).is_success
+    try:
+        told = {item["name"]: item for item in status(repository, prefect_server, environment)["deployments"]}
+        assert told[paused["name"]]["paused"]
+        for item in (told[paused["name"]], told[others[0]["name"]]):
+            stored = httpx.get(f"{prefect_server}/deployments/{item['url'].rpartition('/')[2]}").json()
+            assert stored["tags"]
+            slugs = [schedule["slug"] for schedule in item["schedules"]]
+            page.open(item["url"])
+            page.wait_for_text(item["name"], item["flow"], item["work_pool"], *stored["tags"], *slugs)
+            assert is_paused(page) is item["paused"]
+    finally:
+        assert httpx.patch(there, json={"paused": False}).is_success
+
+
+def test_the_link_of_a_work_pool_leads_to_its_page(
+    prefect_server: str, repository: Path, environment: str, deployed: str, page: Page
+) -> None:
+    """With its type, and whether it is paused."""
+    [pool] = status(repository, prefect_server, environment)["work_pools"]
+    assert pool["url"].startswith(deployed)
+    page.open(pool["url"])
+    page.wait_for_text(pool["name"], "Work Queues", "Workers", pool["type"].capitalize())
+    assert is_active(page) is not pool["paused"]
+
+
+def test_the_link_of_a_run_in_trouble_leads_to_its_page(
+    prefect_server: str, repository: Path, environment: str, deployed: str, page: Page
+) -> None:
+    """With its name, its state and its deployment."""
+    item = status(repository, prefect_server, environment)["deployments"][0]
+    there = f"{prefect_server}/deployments/{item['url'].rpartition('/')[2]}/create_flow_run"
+    made = httpx.post(there, json={"state": {"type": "PENDING"}}).json()
+    crashed = {"type": "CRASHED", "message": "The worker was switched off."}
+    answer = httpx.post(
+        f"{prefect_server}/flow_runs/{made['id']}/set_state", json={"state": crashed, "force": True}
+    )
+    assert answer.is_success
+    runs = status(repository, prefect_server, environment)["deployments"][0]["runs"]
+    assert [run["name"] for run in runs["recent"]] == [made["name"]]
+    page.open(runs["recent"][0]["url"])
+    page.wait_for_text(made["name"], "Crashed", item["name"], item["flow"])

@@ -196,6 +196,13 @@ class Connection:
             self._raise_for_status(answer, context)
         return answer.status_code
 
+    def page(self, url: str, context: ErrorContext) -> httpx.Response:
+        """Whatever answers to a browser that opens the URL. Raises where nothing does."""
+        try:
+            return self._client.get(url, headers={"Accept": "text/html"})
+        except httpx.HTTPError as error:
+            raise translate.transport_error(error, self.url, context) from error
+
     def is_healthy(self) -> bool:
         """Whether the server answers now. Asked once, and soon given up."""
         try:
@@ -284,7 +291,7 @@ def pages_of(values: Sequence[Item]) -> Iterable[list[Item]]:
 
 def _only_asks(method: str, path: str) -> bool:
     """Whether a request changes nothing: Prefect takes the filter of a question in the body of a POST."""
-    return method == "GET" or path.endswith("/filter")
+    return method == "GET" or path.endswith(("/filter", "/paginate"))
 
 
 @contextmanager

@@ -129,6 +129,16 @@ class PrefectServer(Closing):
             return self._all("/deployments/filter", {}, "read deployments")
         return self._chosen("deployments", "id", ids)
 
+    def deployments_as_listed(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Those with these ids that the list of the UI would show: read from where it reads them."""
+        found: list[dict[str, Any]] = []
+        context = ErrorContext(operation="read deployments as the UI does")
+        for some in pages_of(ids):
+            asked = {"deployments": {"id": {"any_": some}}, "limit": PAGE_SIZE, "page": 1}
+            page = self._connection.call("POST", "/deployments/paginate", asked, context)
+            found.extend(page["results"])
+        return found
+
     def deployments_named(self, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
         """Deployments by the names of their flow and their own; those that there are."""
         found: dict[tuple[str, str], dict[str, Any]] = {}

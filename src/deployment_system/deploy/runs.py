@@ -12,6 +12,7 @@ from deployment_system.deploy.links import run_url
 
 LOOKED_BACK = timedelta(days=1)
 CRASHED = "CRASHED"
+MOST_SHOWN = 5
 
 _EXIT_STATUS = re.compile(r"exited with (?:non-zero )?status code:? (-?\d+)")
 _MEANINGS = {
@@ -34,6 +35,8 @@ class RunHealth:
     failed: int = 0
     late: int = 0
     """Due, and not started."""
+    recent: tuple[Mapping[str, Any], ...] = ()
+    """Of these the newest, at most MOST_SHOWN: name, state, due or ended, url."""
     newest: Mapping[str, Any] | None = None
     """The run that ended last, if any run was in trouble: name, state, message, reason, ended, url."""
 
@@ -45,7 +48,13 @@ class RunHealth:
     def to_dict(self) -> dict[str, Any]:
         """As the JSON output of `status` shows it."""
         newest = None if self.newest is None else dict(self.newest)
-        return {"crashed": self.crashed, "failed": self.failed, "late": self.late, "newest": newest}
+        return {
+            "crashed": self.crashed,
+            "failed": self.failed,
+            "late": self.late,
+            "recent": [dict(run) for run in self.recent],
+            "newest": newest,
+        }
 
 
 def read_run_health(
@@ -84,6 +93,7 @@ def _health(
         crashed=_count(run["state_type"] == CRASHED for run in runs),
         failed=_count(run["state_type"] == "FAILED" for run in runs),
         late=_count(run["state_name"] == LATE for run in runs),
+        recent=tuple(_shortly(server_url, run) for run in _newest_first(runs)[:MOST_SHOWN]),
         newest=None if newest is None else _told(server_url, deployment_type, newest),
     )
 
@@ -96,6 +106,23 @@ def _told(server_url: str, deployment_type: str, run: Mapping[str, Any]) -> dict
         "state": run["state_type"],
         "message": message,
         "reason": reason_of_crash(message, deployment_type) if crashed else None,
+        "ended": run["end_time"],
+        "url": run_url(server_url, run["id"]),
+    }
+
+
+def _newest_first(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(
+        runs, key=lambda run: str(run["end_time"] or run["expected_start_time"] or ""), reverse=True
+    )
+
+
+def _shortly(server_url: str, run: Mapping[str, Any]) -> dict[str, Any]:
+    late = run["state_name"] == LATE
+    return {
+        "name": run["name"],
+        "state": "LATE" if late else run["state_type"],
+        "due": run["expected_start_time"],
         "ended": run["end_time"],
         "url": run_url(server_url, run["id"]),
     }

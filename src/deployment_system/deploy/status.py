@@ -12,10 +12,12 @@ from deployment_system.deploy.measuring import tell_deployments, write_collected
 from deployment_system.deploy.memory import read_memory
 from deployment_system.deploy.plan import Action, plan_deployment
 from deployment_system.deploy.planning import Observed, observe, owned_by
+from deployment_system.deploy.pool_health import WorkPoolHealth, read_pool_health
 from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.runs import RunHealth, read_run_health
 from deployment_system.deploy.schedules import comparable
+from deployment_system.deploy.visibility import UiView, look_at_ui, not_visible
 from deployment_system.error_handling import DeploymentSystemError, DockerError
 
 READY = "READY"
@@ -42,6 +44,9 @@ class DeploymentStatus:
     url: str | None
     runs: RunHealth = field(default_factory=RunHealth)
     """Runs in trouble in the last day."""
+    id: str | None = None
+    visible: bool | None = False
+    """Whether the UI shows it; None: nobody can tell from here."""
 
     def to_dict(self) -> dict[str, Any]:
         """As the JSON output of `status` shows it."""
@@ -58,6 +63,7 @@ class DeploymentStatus:
             "ready": self.ready,
             "url": self.url,
             "runs": self.runs.to_dict(),
+            "visible": self.visible,
         }
 
 
@@ -71,11 +77,20 @@ class StatusReport:
     errors: tuple[DeploymentSystemError, ...]
     """What makes flows invalid."""
     warnings: tuple[DeploymentSystemError, ...]
+    work_pools: tuple[WorkPoolHealth, ...] = ()
+    """Those that the deployments go to."""
+    ui: UiView | None = None
 
     @property
     def healthy(self) -> bool:
-        """Everything is as declared, somebody would run it, and the last run did not crash."""
-        return all(item.in_sync and item.ready and not item.runs.broken for item in self.deployments)
+        """Everything is as declared, somebody would run it, the last run did not crash, no work pool is
+        paused, and the UI hides nothing."""
+        deployments = all(item.in_sync and item.ready and not item.runs.broken for item in self.deployments)
+        return deployments and not any(pool.paused for pool in self.work_pools) and not self._hidden
+
+    @property
+    def _hidden(self) -> bool:
+        return self.ui is not None and bool(self.ui.hidden)
 
     def to_dict(self) -> dict[str, Any]:
         """As the JSON output of `status` shows it."""
@@ -84,6 +99,8 @@ class StatusReport:
             "server": self.server_url,
             "healthy": self.healthy,
             "deployments": [item.to_dict() for item in self.deployments],
+            "work_pools": [pool.to_dict() for pool in self.work_pools],
+            "ui": self.ui.to_dict() if self.ui else None,
             "errors": [error.to_dict() for error in self.errors],
             "warnings": [warning.to_dict() for warning in self.warnings],
         }
@@ -97,7 +114,10 @@ def read_status(
     with project.connect() as server:
         names = sorted({item.flow_name for item in assessment.desired})
         observed = observe(server, names, project.owner, progress)
-        runs = _run_health(server, project, assessment, observed)
+        shown = _shown(project, assessment, observed)
+        runs = _run_health(server, shown)
+        ui = look_at_ui(project, server, list(shown))
+        pools = read_pool_health(server, _pools_of(assessment, shown), observed.work_pools)
     memory = read_memory(project)
     desired, remarks, trouble = _with_images(project, assessment.desired, observed)
     rows = []
@@ -118,24 +138,38 @@ def read_status(
     )
     tell_deployments(project, sum(row.in_sync for row in rows), sum(not row.in_sync for row in rows))
     write_collected(project)
+    seen = [
+        replace(row, runs=runs.get((row.flow, row.name), RunHealth()), visible=ui.shows(row.id))
+        for row in sorted(rows, key=lambda row: (row.flow, row.name))
+    ]
+    hidden = () if ui.problems else not_visible(ui, [(row.name, row.id) for row in seen])
     return StatusReport(
         project.environment_name,
         project.server.url,
-        tuple(
-            replace(row, runs=runs.get((row.flow, row.name), RunHealth()))
-            for row in sorted(rows, key=lambda row: (row.flow, row.name))
-        ),
-        assessment.errors,
-        (*assessment.warnings, *trouble),
+        tuple(seen),
+        (*assessment.errors, *hidden),
+        (*assessment.warnings, *trouble, *ui.problems),
+        pools,
+        ui,
     )
 
 
-def _run_health(
-    server: PrefectServer, project: Project, assessment: Assessment, observed: Observed
-) -> dict[tuple[str, str], RunHealth]:
-    """How the runs went of what is declared and deployed, and of what is ours and no longer declared."""
+def _shown(project: Project, assessment: Assessment, observed: Observed) -> dict[str, ActualDeployment]:
+    """By id: what is declared and deployed, and what is ours and no longer declared."""
     declared = [observed.deployments.get(item.key) for item in assessment.desired]
-    shown = {item.id: item for item in (*declared, *owned_by(project.owner, observed)) if item is not None}
+    return {item.id: item for item in (*declared, *owned_by(project.owner, observed)) if item is not None}
+
+
+def _pools_of(assessment: Assessment, shown: Mapping[str, ActualDeployment]) -> list[str]:
+    """The work pools that deployments go to, or are to go to."""
+    fields = [*(item.fields for item in assessment.desired), *(item.fields for item in shown.values())]
+    return [each["work_pool_name"] for each in fields if each.get("work_pool_name")]
+
+
+def _run_health(
+    server: PrefectServer, shown: Mapping[str, ActualDeployment]
+) -> dict[tuple[str, str], RunHealth]:
+    """How the runs went."""
     found = read_run_health(server, {each: item.type for each, item in shown.items()})
     return {shown[each].key: health for each, health in found.items()}
 
@@ -203,4 +237,5 @@ def _of_actual(
         work_pool=actual.fields.get("work_pool_name"),
         ready=actual.status == READY,
         url=ui_url(project.server.url, actual.id),
+        id=actual.id,
     )

@@ -1,4 +1,4 @@
-"""Telling people and the Prefect server what happened."""
+"""Telling people and the Prefect server what happened, and what people see."""
 
 from deployment_system.error_handling.error_codes import (
     CodeEntry,
@@ -94,5 +94,67 @@ NOTIFICATION_ENTRIES: tuple[CodeEntry, ...] = (
             Remedy("Do by hand what the automation would have done.", Confidence.ADVICE),
         ),
         example="the event deployment-system.deploy.completed could not be sent: the server is away",
+    ),
+    CodeEntry(
+        ErrorCodes.UI_NOT_SERVED,
+        title="The server serves no UI",
+        category=ErrorCategory.PREFECT_API,
+        severity=ErrorSeverity.LOW,
+        retryable=False,
+        explanation=(
+            "The API answers and no pages do: the UI is turned off, was not built, or is served from"
+            " elsewhere. Deployments run all the same; their links lead nowhere."
+        ),
+        remedies=(
+            Remedy(
+                "Start the server with `PREFECT_UI_ENABLED=true`, and without PREFECT_UI_SERVE_BASE.",
+                Confidence.PROBABLE,
+            ),
+            Remedy(
+                "Where a proxy serves the API alone, open the server's own address.", Confidence.NEEDS_INPUT
+            ),
+        ),
+        example="http://127.0.0.1:4200 serves no UI: the links to deployments lead nowhere",
+    ),
+    CodeEntry(
+        ErrorCodes.UI_API_URL_DIFFERS,
+        title="The UI asks another server than was deployed to",
+        category=ErrorCategory.PREFECT_API,
+        severity=ErrorSeverity.MEDIUM,
+        retryable=False,
+        explanation=(
+            "A server tells its pages which API to ask (PREFECT_UI_API_URL). Here it is not the one that was"
+            " deployed to, and either it does not answer from here or it does not have the deployments. Who"
+            " opens the pages sees what that one has, or nothing."
+        ),
+        remedies=(
+            Remedy(
+                "Start the server with PREFECT_UI_API_URL set to the URL by which browsers reach its API.",
+                Confidence.NEEDS_INPUT,
+            ),
+        ),
+        example=(
+            "the UI at http://flows.example:4200 asks http://127.0.0.1:4200/api, which does not answer here"
+        ),
+    ),
+    CodeEntry(
+        ErrorCodes.DEPLOYMENT_NOT_VISIBLE,
+        title="The UI does not show a deployment",
+        category=ErrorCategory.DEPLOYMENT,
+        severity=ErrorSeverity.HIGH,
+        retryable=False,
+        explanation=(
+            "The deployment is declared, and the list that the UI reads does not have it: it or its flow is"
+            " not on this server, or it lies in another one or in another workspace."
+        ),
+        remedies=(
+            Remedy("`deployment-cli deploy` makes it where it is missing.", Confidence.PROBABLE),
+            Remedy(
+                "In the UI, clear the search and the filter by tags; compare its address with the server that"
+                " `deployment-cli status` names.",
+                Confidence.ADVICE,
+            ),
+        ),
+        example="the UI does not show deployment 'load-python-production': there is none of that name",
     ),
 )

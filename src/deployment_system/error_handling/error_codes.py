@@ -222,6 +222,10 @@ class ErrorCodes(StrEnum):
     NOTIFICATION_ROUTE_UNKNOWN = auto()
     CONFIG_SECRET_IN_FILE = auto()
     PREFECT_EVENT_NOT_SENT = auto()
+    # seeing it
+    UI_NOT_SERVED = auto()
+    UI_API_URL_DIFFERS = auto()
+    DEPLOYMENT_NOT_VISIBLE = auto()
     # the command itself
     USAGE_INVALID = auto()
     ERROR_CODE_UNKNOWN = auto()

@@ -3,6 +3,7 @@
 from textwrap import wrap
 
 from deployment_system.cli.render.plans import schedule_words
+from deployment_system.deploy.pool_health import WorkPoolHealth
 from deployment_system.deploy.runs import RunHealth
 from deployment_system.deploy.status import DeploymentStatus, StatusReport
 from deployment_system.error_handling.counted import counted
@@ -23,6 +24,7 @@ def status_text(report: StatusReport) -> str:
             lines.extend(f"    {' ' * len(f'pool {item.work_pool}')} · {words}" for words in schedules[1:])
             lines.append(f"    {item.url}")
             lines += [f"    {line}" for line in _runs(item.runs)]
+    lines += [line for pool in report.work_pools for line in _pool(pool)]
     drifted = sum(not item.in_sync for item in report.deployments)
     not_ready = sum(not item.ready for item in report.deployments)
     crashed = sum(item.runs.broken for item in report.deployments)
@@ -52,6 +54,19 @@ def _runs(runs: RunHealth) -> list[str]:
     elif newest:
         lines[0] += f"; the last one, {newest['name']}, completed"
     return lines
+
+
+def _pool(pool: WorkPoolHealth) -> list[str]:
+    """A work pool, and where its workers are seen."""
+    sign = "✓" if pool.takes_work else "✗"
+    if not pool.exists:
+        return [f"{sign} work pool {pool.name}: there is none of that name"]
+    said = ["paused"] if pool.paused else []
+    if pool.needs_workers:
+        said.append(f"{pool.workers_online} worker(s) online")
+        if pool.last_heartbeat and not pool.workers_online:
+            said.append(f"last heard of {pool.last_heartbeat[:19].replace('T', ' ')} UTC")
+    return [f"{sign} work pool {pool.name} ({pool.type}): {', '.join(said) or 'ready'}", f"    {pool.url}"]
 
 
 def _sync(item: DeploymentStatus) -> str:
