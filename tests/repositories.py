@@ -40,6 +40,8 @@ class Repository:
     root: Path
     environ: dict[str, str] = field(default_factory=dict)
     """Over the variables of the tests, without any that would lead Prefect elsewhere."""
+    python: str = sys.executable
+    """The interpreter that runs the command."""
     finished: list[Finished] = field(default_factory=list)
     """Everything that was run, in its order."""
 
@@ -81,7 +83,7 @@ class Repository:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line: from the source that is tested, whatever is installed."""
-        return [sys.executable, "-m", "deployment_system.cli", *arguments]
+        return [self.python, "-m", "deployment_system.cli", *arguments]
 
     def whole_environ(self, more: Mapping[str, str] | None) -> dict[str, str]:
         """The variables that the command sees."""

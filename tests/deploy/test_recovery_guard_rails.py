@@ -195,3 +195,43 @@ def test_a_recovery_whose_process_was_killed_stands_there_as_begun(one_flow: Wor
     assert one_flow.run("recovery", "execute", "--auto-execute").status == 0
     assert audit(one_flow)[0]["transaction"] == "rolled_back"
     assert not (one_flow.root / "made.txt").exists()
+
+
+# -- one plan, now ------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_run_for_what_is_in_the_files_now(one_flow: Workspace) -> None:
+    """By its name or by a code, without any history: first shown, then done."""
+    right = (one_flow.root / CONFIGURATION).read_text()
+    misspell(one_flow, "work_pools", "work_pool")
+    for name in ("configuration-key-misspelt", "CONFIG_UNKNOWN_KEY"):
+        shown = one_flow.run("recovery", "plans", "run", name, "--dry-run", "--auto-execute", "-ojson")
+        assert (shown.status, shown.document["status"]) == (0, "proposed"), shown.output
+        assert "+    work_pools:" in shown.document["steps"][0]["diff"]
+    assert (one_flow.root / CONFIGURATION).read_text() != right
+    text = one_flow.run("recovery", "plans", "run", "CONFIG_UNKNOWN_KEY", "--dry-run").output
+    assert "write work_pools instead of work_pool" in text
+    done = one_flow.run("recovery", "plans", "run", "configuration-key-misspelt", "--auto-execute", "-ojson")
+    assert (done.status, done.document["status"]) == (0, "recovered"), done.output
+    assert (one_flow.root / CONFIGURATION).read_text() == right
+
+
+def test_a_plan_is_run_for_an_error_of_the_history_or_for_its_code_alone(one_flow: Workspace) -> None:
+    """Whatever is known; of another error it is refused."""
+    run = ("recovery", "plans", "run", "work-pool-missing", "-ojson")
+    unknown = one_flow.run(*run, "--dry-run")
+    assert (unknown.status, unknown.document["status"]) == (1, "advice")
+    assert unknown.document["steps"][0]["missing"]
+    waiting = one_flow.run("recovery", "plans", "run", "server-away", "--auto-execute", "-ojson")
+    assert waiting.document["status"] == "recovered", "it needs nothing but the server"
+    pool = f"{one_flow.prefix}-run"
+    misspell(one_flow, "test-pool", pool)
+    assert one_flow.deploy().codes == ["WORK_POOL_NOT_FOUND"]
+    assert one_flow.run(*run, "--dry-run").document["status"] == "proposed"
+    error_id = one_flow.run("error", "list", "-ojson").document["errors"][0]["error_id"]
+    other = one_flow.run("recovery", "plans", "run", "server-away", "--error", error_id, "-ojson")
+    assert (other.status, other.codes) == (2, ["USAGE_INVALID"])
+    assert one_flow.run(*run, "--error", error_id, "--auto-execute").document["status"] == "recovered"
+    assert one_flow.deploy().status == 0
+    misspelt = one_flow.run("recovery", "plans", "run", "server-awy", "-ojson")
+    assert misspelt.codes == ["PLAN_NOT_FOUND"]

@@ -19,7 +19,8 @@ from deployment_system.error_handling import DeploymentSystemError, ErrorCategor
 _CHANGE = frozenset(
     (
         *("deploy", "clean", "build", "up", "down"),
-        *("recovery execute", "recovery cleanup", "lock take", "lock release", "notify deliver"),
+        *("recovery execute", "recovery plans run", "recovery cleanup"),
+        *("lock take", "lock release", "notify deliver"),
     )
 )
 _LOOK = frozenset(("plan", "status", "recovery list", "recovery details", "recovery audit", "lock show"))

@@ -112,11 +112,13 @@ class Wanted:
     """Only the plan of that name."""
 
 
-def recover_error(invocation: Invocation, error_id: str, wanted: Wanted) -> int:
+def recover_error(invocation: Invocation, error_id: str, wanted: Wanted, *, codes: Sequence[str] = ()) -> int:
     """Carries out the recovery plan of an error of the history, in the environment where it happened; the
-    exit status. Without a yes, shows what would be done."""
+    exit status. Without a yes, shows what would be done. `codes`: it has to be one of these."""
     with history_here(invocation) as history:
         report = one_report(history, error_id)
+    if codes and report["error_code"] not in codes:
+        raise click.UsageError(f"That error is a {report['error_code']}: the plan is for {', '.join(codes)}.")
     was_named = invocation.environment is not None
     _go_where_it_happened(invocation, report["environment"])
     error = DeploymentSystemError.from_dict(report)

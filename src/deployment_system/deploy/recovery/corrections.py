@@ -1,6 +1,6 @@
 """A slip of the keyboard in a file, put right where the error itself says what was meant."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from deployment_system.error_handling import (
     RecoveryError,
     RollbackManager,
 )
+from deployment_system.error_handling.code_registry import REGISTRY
 from deployment_system.error_handling.corrections import Correction
 from deployment_system.error_handling.recovery_actions import Proposal, RecoveryAction, Settings
 
@@ -104,6 +105,17 @@ def problems_here(place: RecoveryPlace) -> Sequence[DeploymentSystemError]:
     except DeploymentSystemError as error:
         return [error]
     return [*found.errors, *(item.error for item in found.skipped), *found.warnings]
+
+
+def error_in_files(place: RecoveryPlace, codes: Container[str]) -> DeploymentSystemError | None:
+    """The first error of one of these codes that is in the files now."""
+    return next((error for error in problems_here(place) if str(error.error_code) in codes), None)
+
+
+def error_of_code(code: str) -> DeploymentSystemError:
+    """An error of which no more is known than its code: enough for plans that need no more."""
+    entry = next(entry for known, entry in REGISTRY.items() if known == code)
+    return DeploymentSystemError(entry.title, error_code=entry.code, category=entry.category)
 
 
 def correcting_actions(place: RecoveryPlace) -> list[RecoveryAction]:

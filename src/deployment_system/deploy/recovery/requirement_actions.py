@@ -168,10 +168,9 @@ class ResolvePins(RecoveryAction):
         version = versions.get(name) or Installed().version(name)
         if version is None:
             raise _cannot(f"pip chooses no version of {name}")
-        operator = "==" if "==" in str(requirement.specifier) else ">="
-        specifier = str(requirement.specifier)
-        written = _written_specifier(old, specifier)
-        new = old.replace(written, f"{operator}{version}", 1)
+        written = _written_specifier(old)
+        pinned = re.match(r"==\s*", written)
+        new = old.replace(written, f"{pinned[0] if pinned else '>='}{version}", 1)
         after = "".join([*lines[: number - 1], new, *lines[number:]])
         line = new.partition("#")[0].strip()
         return _Mended(file, shown, before, after, line, f"pip finds {name} {version}", packages)
@@ -217,11 +216,12 @@ def _requirement_of(line: str) -> Requirement:
     return requirement
 
 
-def _written_specifier(line: str, specifier: str) -> str:
-    """The versions as the line has them, blanks and all."""
-    code = line.partition("#")[0].partition(";")[0]
-    found = re.search(r"[=<>!~].*", code)
-    return found[0].rstrip(" )\t\r\n") if found else specifier
+def _written_specifier(line: str) -> str:
+    """The versions as the line has them, blanks and all. Raises RECOVERY_FAILED."""
+    found = re.search(r"[=<>!~].*", line.partition("#")[0].partition(";")[0])
+    if found is None:
+        raise _cannot("the line names no version")
+    return found[0].rstrip(" )\t\r\n")
 
 
 def _cannot(what: str) -> RecoveryError:
