@@ -50,14 +50,14 @@ def start_local_server(
     the start fails or is interrupted. Raises LOCAL_PORT_IN_USE and LOCAL_SERVER_START_FAILED."""
     url = f"http://127.0.0.1:{port}/api"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    settings = _settings(environ, folder, url)
+    settings = local_settings(environ, folder, url)
     started: list[Background] = []
     with _ended_on_failure(started, folder):
         server = local_processes.known(SERVER, folder)
         if server is None:
             _check_port(port)
             on_progress("starting the server")
-            command = [_prefect(), "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+            command = [prefect_command(), "server", "start", "--host", "127.0.0.1", "--port", str(port)]
             server = local_processes.start(SERVER, command, settings, folder)
             started.append(server)
         _wait_for_server(server, url, folder, on_progress)
@@ -66,7 +66,7 @@ def start_local_server(
                 on_progress(f"created work pool {work_pool}")
             if local_processes.known(WORKER, folder) is None:
                 on_progress("starting the worker")
-                command = [_prefect(), "worker", "start", "--pool", work_pool, "--type", "process"]
+                command = [prefect_command(), "worker", "start", "--pool", work_pool, "--type", "process"]
                 worker = local_processes.start(WORKER, command, settings, folder)
                 started.append(worker)
                 _wait_for_worker(worker, api, work_pool, folder)
@@ -74,9 +74,10 @@ def start_local_server(
 
 
 def stop_local_server(folder: Path, on_progress: Callable[[str], None]) -> tuple[str, ...]:
-    """Ends what `up` started, and nothing else; the names of what was ended."""
+    """Ends what `up` started, and workers that a recovery did; the names of what was ended."""
     ended = []
-    for name in (WORKER, SERVER):
+    workers = sorted(file.stem for file in folder.glob(f"{WORKER}*.json"))
+    for name in (*workers, SERVER):
         running = local_processes.known(name, folder)
         if running is not None:
             on_progress(f"stopping the {name}")
@@ -95,7 +96,7 @@ def _ended_on_failure(started: list[Background], folder: Path) -> Iterator[None]
         raise
 
 
-def _settings(environ: Mapping[str, str], folder: Path, url: str) -> dict[str, str]:
+def local_settings(environ: Mapping[str, str], folder: Path, url: str) -> dict[str, str]:
     """The caller's variables, without those that would lead Prefect elsewhere."""
     kept = {name: value for name, value in environ.items() if not name.startswith("PREFECT_")}
     return kept | {
@@ -109,7 +110,7 @@ def _settings(environ: Mapping[str, str], folder: Path, url: str) -> dict[str, s
     }
 
 
-def _prefect() -> str:
+def prefect_command() -> str:
     """The `prefect` command of this very environment."""
     return str(Path(sys.executable).with_name("prefect"))
 

@@ -14,6 +14,7 @@ from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.deploy.containers import DOCKER_POOL_TYPE, takes_images
 from deployment_system.deploy.declare import PROCESS_POOL_TYPE
 from deployment_system.deploy.doctor_flows import look_at_flows
+from deployment_system.deploy.doctor_ui import ui_trouble
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.project import Project, open_project
 from deployment_system.deploy.work_pools import missing_pool, wrong_pool_type
@@ -27,6 +28,8 @@ from deployment_system.error_handling import (
 )
 from deployment_system.error_handling.counted import counted
 
+OLDEST_FASTAPI = Version("0.139")
+"""Prefect's own bound."""
 BREAKING_FASTAPI = Version("0.151")
 
 
@@ -175,6 +178,7 @@ def _server(project: Project, *, in_containers: bool) -> Iterator[Check]:
             found = server.version()
             yield Check("server", f"{server.url} answers, version {found}")
             yield _null_fields(server)
+            yield from _ui(project, server)
             there = {pool["name"]: pool for pool in server.work_pools()}
             yield _pool(project, server, pools.python, there, for_containers=False)
             if in_containers:
@@ -193,6 +197,13 @@ def _null_fields(server: PrefectServer) -> Check:
             error_code=ErrorCodes.PREFECT_SERVER_INCOMPATIBLE,
         ),
     )
+
+
+def _ui(project: Project, server: PrefectServer) -> Iterator[Check]:
+    found = ui_trouble(project, server)
+    if found is not None:
+        message, error = found
+        yield Check("Prefect UI", message, error)
 
 
 def _pool(

@@ -21,6 +21,7 @@ from deployment_system.deploy.progress import Progress, no_progress
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.recovery.command_action import UNDO_COMMAND, undo_command
 from deployment_system.deploy.recovery.docker_space import UNDO_REMOVAL, undo_removal
+from deployment_system.deploy.recovery.prefect_login_action import UNDO_RENAME, undo_rename
 from deployment_system.deploy.recovery.processes import UNDO_PROCESS, undo_process
 from deployment_system.deploy.recovery.registry_logins import UNDO_LOGIN, undo_login
 from deployment_system.error_handling import (
@@ -87,6 +88,7 @@ def transactions(project: Project, progress: Progress = no_progress) -> Iterator
                     UNDO_COMMAND: undo_command(),
                     UNDO_PROCESS: undo_process(),
                     UNDO_LOGIN: undo_login(),
+                    UNDO_RENAME: undo_rename(),
                     UNDO_REMOVAL: undo_removal(doors.engine),
                 }
             ),

@@ -22,12 +22,15 @@ from deployment_system.deploy.recovery.corrections import correcting_actions
 from deployment_system.deploy.recovery.docker_actions import docker_actions
 from deployment_system.deploy.recovery.docker_space import FreeDockerSpace
 from deployment_system.deploy.recovery.dockerfile_actions import dockerfile_actions
+from deployment_system.deploy.recovery.fastapi_actions import fastapi_actions
 from deployment_system.deploy.recovery.file_actions import file_actions
 from deployment_system.deploy.recovery.place import RecoveryPlace
+from deployment_system.deploy.recovery.prefect_login_action import UsePrefectLogin
 from deployment_system.deploy.recovery.registry_actions import UseRegistryLogin, WaitForRegistry
 from deployment_system.deploy.recovery.requirement_actions import requirement_actions
 from deployment_system.deploy.recovery.server_actions import server_actions
 from deployment_system.deploy.recovery.server_url import CorrectServerUrl
+from deployment_system.deploy.recovery.worker_action import StartWorker
 from deployment_system.error_handling import (
     ConfigurationError,
     DeploymentSystemError,
@@ -81,6 +84,9 @@ def open_catalogue(
             *requirement_actions(place),
             *server_actions(project, environ),
             CorrectServerUrl(project),
+            UsePrefectLogin(project, environ),
+            StartWorker(project, environ),
+            *fastapi_actions(project, environ),
             *docker_actions(project, environ),
             FreeDockerSpace(project, environ),
             *dockerfile_actions(project, environ),
