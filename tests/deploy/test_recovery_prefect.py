@@ -354,7 +354,7 @@ def ui_check(workspace: Workspace, **environ: str) -> dict[str, object]:
 def test_a_ui_that_shows_another_server_is_told(closed: Workspace, closed_server: str) -> None:
     """With what has to be set where the server is started."""
     found = ui_check(closed, PREFECT_API_AUTH_STRING=LOGIN)
-    assert (found["ok"], found["error_code"]) == (False, "PREFECT_UI_OTHER_SERVER"), found
+    assert (found["ok"], found["error_code"]) == (False, "UI_API_URL_DIFFERS"), found
     assert f"PREFECT_SERVER_UI_API_URL={closed_server}" in str(found["remediation"])
 
 

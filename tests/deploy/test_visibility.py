@@ -101,12 +101,13 @@ def test_a_list_without_the_deployment_is_not_healthy(deployed: Workspace, proxy
 
 
 def test_pages_that_ask_where_nobody_answers_are_told(deployed: Workspace, proxy: RecordingProxy) -> None:
-    """Perhaps a name that only browsers know: so no more than a hint."""
-    pages_say(proxy, "http://127.0.0.1:9/api")
-    found = status_of(deployed)
-    [warning] = found["warnings"]
-    assert (warning["error_code"], warning["severity"]) == ("UI_API_URL_DIFFERS", "low")
-    assert "http://127.0.0.1:9/api" in warning["message"]
+    """Of another machine it is perhaps a name that only browsers know: so no more than a hint."""
+    for url, severity in (("http://127.0.0.1:9/api", "high"), ("http://prefect.invalid/api", "low")):
+        pages_say(proxy, url)
+        [warning] = status_of(deployed)["warnings"]
+        assert (warning["error_code"], warning["severity"]) == ("UI_API_URL_DIFFERS", severity)
+        assert url in warning["message"]
+        proxy.forget()
 
 
 @pytest.fixture(scope="module")

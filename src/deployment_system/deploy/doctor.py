@@ -14,9 +14,9 @@ from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.deploy.containers import DOCKER_POOL_TYPE, takes_images
 from deployment_system.deploy.declare import PROCESS_POOL_TYPE
 from deployment_system.deploy.doctor_flows import look_at_flows
-from deployment_system.deploy.doctor_ui import ui_trouble
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.project import Project, open_project
+from deployment_system.deploy.visibility import look_at_ui
 from deployment_system.deploy.work_pools import missing_pool, wrong_pool_type
 from deployment_system.error_handling import (
     ConfigurationError,
@@ -178,7 +178,7 @@ def _server(project: Project, *, in_containers: bool) -> Iterator[Check]:
             found = server.version()
             yield Check("server", f"{server.url} answers, version {found}")
             yield _null_fields(server)
-            yield from _ui(project, server)
+            yield _ui(project, server)
             there = {pool["name"]: pool for pool in server.work_pools()}
             yield _pool(project, server, pools.python, there, for_containers=False)
             if in_containers:
@@ -199,11 +199,14 @@ def _null_fields(server: PrefectServer) -> Check:
     )
 
 
-def _ui(project: Project, server: PrefectServer) -> Iterator[Check]:
-    found = ui_trouble(project, server)
-    if found is not None:
-        message, error = found
-        yield Check("Prefect UI", message, error)
+def _ui(project: Project, server: PrefectServer) -> Check:
+    """Whether its pages show what is deployed; a server for programs alone has none."""
+    view = look_at_ui(project, server, [])
+    if view.api_url is None:
+        return Check("Prefect UI", f"none is looked at beside {server.url}")
+    if view.problems:
+        return _failed("Prefect UI", view.problems[0])
+    return Check("Prefect UI", f"the pages at {view.url} ask {view.api_url}")
 
 
 def _pool(

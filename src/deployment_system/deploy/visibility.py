@@ -1,11 +1,12 @@
 """Do people see in the UI what was deployed; and where they do not, why."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.api.prefect_ui import PrefectUi
-from deployment_system.config import same_server
+from deployment_system.config import is_loopback, same_server
 from deployment_system.deploy.links import in_cloud, ui_base, ui_url
 from deployment_system.deploy.project import Project
 from deployment_system.error_handling import (
@@ -66,7 +67,7 @@ def look_at_ui(project: Project, server: PrefectServer, ids: Sequence[str]) -> U
         return UiView(url, served=False, problems=(_not_served(url, context),))
     if same_server(settings.api_url, server.url):
         return _listed(url, settings.api_url, server, ids, context)
-    return _listed_elsewhere(project, url, settings.api_url, ids, context)
+    return _listed_elsewhere(project, server, UiView(url, True, settings.api_url), ids, context)
 
 
 def why_not_visible(
@@ -111,23 +112,33 @@ def _listed(
 
 
 def _listed_elsewhere(
-    project: Project, url: str, api_url: str, ids: Sequence[str], context: ErrorContext
+    project: Project, server: PrefectServer, view: UiView, ids: Sequence[str], context: ErrorContext
 ) -> UiView:
     """What another address has: it may be the same server by another name. It gets no credentials of ours."""
+    asks, api_url = f"the UI at {view.url} asks {view.api_url},", str(view.api_url)
+    context = context.extended(server_url=server.url, ui_api_url=api_url)
+    is_near = is_loopback(urlsplit(api_url).hostname or "")
+    if is_near and not is_loopback(urlsplit(server.url).hostname or ""):
+        said = f"{asks} which is the machine of whoever looks at it, and not {server.url}"
+        return replace(view, problems=(_differs(said, context, ErrorSeverity.HIGH),))
     try:
         with project.connect_to(api_url, timeout_seconds=5.0) as other:
-            view = _listed(url, api_url, other, ids, context)
+            view = _listed(view.url, api_url, other, ids, context)
+            # Servers make the ids of their pools themselves: one of ours is on no other.
+            is_ours = bool(_pool_ids(other) & _pool_ids(server))
     except PrefectAPIError as error:
-        said = f"the UI at {url} asks {api_url}, which does not answer here as it must: {error.message}"
-        # A name that only browsers know, perhaps.
-        return UiView(
-            url, True, api_url, problems=(_differs(said, context, ErrorSeverity.LOW, error),), hidden=()
-        )
-    if not view.hidden:
+        said = f"{asks} which does not answer here as it must: {error.message}"
+        # Of another machine it is perhaps a name that only browsers know.
+        severity = ErrorSeverity.HIGH if is_near else ErrorSeverity.LOW
+        return replace(view, problems=(_differs(said, context, severity, error),))
+    if is_ours and not view.hidden:
         return view
-    said = f"the UI at {url} asks {api_url}, which is another server than was deployed to"
-    problem = _differs(said, context, ErrorSeverity.HIGH)
-    return UiView(url, True, api_url, view.shown, (problem,), view.hidden)
+    said = f"{asks} which is another server than was deployed to"
+    return replace(view, problems=(_differs(said, context, ErrorSeverity.HIGH),))
+
+
+def _pool_ids(server: PrefectServer) -> set[str]:
+    return {str(pool["id"]) for pool in server.work_pools()}
 
 
 def _not_served(url: str, context: ErrorContext, cause: PrefectAPIError | None = None) -> PrefectAPIError:
@@ -146,6 +157,11 @@ def _differs(
         message,
         error_code=ErrorCodes.UI_API_URL_DIFFERS,
         severity=severity,
+        remediation=[
+            f"Where the server is started: PREFECT_SERVER_UI_API_URL={context.extra['server_url']}, and start"
+            " it again.",
+            f"Or deploy to {context.extra['ui_api_url']}: `prefect_api_url` of the environment.",
+        ],
         context=context,
         cause=cause,
     )

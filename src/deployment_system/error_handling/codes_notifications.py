@@ -123,13 +123,14 @@ NOTIFICATION_ENTRIES: tuple[CodeEntry, ...] = (
         severity=ErrorSeverity.MEDIUM,
         retryable=False,
         explanation=(
-            "A server tells its pages which API to ask (PREFECT_UI_API_URL). Here it is not the one that was"
-            " deployed to, and either it does not answer from here or it does not have the deployments. Who"
-            " opens the pages sees what that one has, or nothing."
+            "A server tells its pages which API to ask: PREFECT_SERVER_UI_API_URL, by default"
+            " http://127.0.0.1:4200/api, whatever port and machine they come from. Here it is not the one"
+            " that was deployed to, and either it does not answer or it does not have the deployments."
+            " Who opens the pages sees what that one has, or nothing."
         ),
         remedies=(
             Remedy(
-                "Start the server with PREFECT_UI_API_URL set to the URL by which browsers reach its API.",
+                "Start the server with PREFECT_SERVER_UI_API_URL set to its API as browsers reach it.",
                 Confidence.NEEDS_INPUT,
             ),
         ),

@@ -194,25 +194,6 @@ SERVER_ENTRIES: tuple[CodeEntry, ...] = (
         example="the server answers 422 to a field that is null: its fastapi is 0.151 or later",
     ),
     CodeEntry(
-        ErrorCodes.PREFECT_UI_OTHER_SERVER,
-        title="The Prefect UI shows another server",
-        category=ErrorCategory.PREFECT_API,
-        severity=ErrorSeverity.MEDIUM,
-        retryable=False,
-        explanation=(
-            "The pages of a Prefect server ask the API that PREFECT_SERVER_UI_API_URL names, by default "
-            "http://127.0.0.1:4200/api, whatever port and machine they were served from. So what was "
-            "deployed is there, and is not seen."
-        ),
-        remedies=(
-            Remedy(
-                "Start the server with PREFECT_SERVER_UI_API_URL as browsers reach its API.",
-                Confidence.NEEDS_INPUT,
-            ),
-        ),
-        example="the pages of the Prefect UI ask http://127.0.0.1:4200/api, which is another server",
-    ),
-    CodeEntry(
         ErrorCodes.WORK_POOL_NOT_FOUND,
         title="There is no such work pool",
         category=ErrorCategory.PREFECT_API,

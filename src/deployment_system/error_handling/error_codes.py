@@ -165,7 +165,6 @@ class ErrorCodes(StrEnum):
     CIRCUIT_OPEN = auto()
     PREFECT_SERVER_TOO_OLD = auto()
     PREFECT_SERVER_INCOMPATIBLE = auto()
-    PREFECT_UI_OTHER_SERVER = auto()
     WORK_POOL_NOT_FOUND = auto()
     WORK_POOL_TYPE_MISMATCH = auto()
     WORK_POOL_NOT_READY = auto()
