@@ -98,6 +98,10 @@ def _checks(
         if warning.error_code == ErrorCodes.SERVER_URL_DIFFERS:
             yield _failed("server", warning)
     yield _state(project)
+    if project.configuration.notifications.routes:
+        from deployment_system.deploy.doctor_notifications import notification_checks
+
+        yield from notification_checks(project)
     in_containers = uses_containers(project)
     yield from _server(project, in_containers=in_containers)
     if in_containers:

@@ -107,7 +107,8 @@ NOTIFICATION_ENTRIES: tuple[CodeEntry, ...] = (
         ),
         remedies=(
             Remedy(
-                "Start the server with `PREFECT_UI_ENABLED=true`, and without PREFECT_UI_SERVE_BASE.",
+                "Start the server with `PREFECT_SERVER_UI_ENABLED=true`, and without"
+                " PREFECT_SERVER_UI_SERVE_BASE.",
                 Confidence.PROBABLE,
             ),
             Remedy(
@@ -123,13 +124,14 @@ NOTIFICATION_ENTRIES: tuple[CodeEntry, ...] = (
         severity=ErrorSeverity.MEDIUM,
         retryable=False,
         explanation=(
-            "A server tells its pages which API to ask (PREFECT_UI_API_URL). Here it is not the one that was"
-            " deployed to, and either it does not answer from here or it does not have the deployments. Who"
-            " opens the pages sees what that one has, or nothing."
+            "A server tells its pages which API to ask (PREFECT_SERVER_UI_API_URL). Here it is not the one"
+            " that was deployed to, and either it does not answer from here or it lacks the deployments."
+            " Who opens the pages sees what that one has, or nothing."
         ),
         remedies=(
             Remedy(
-                "Start the server with PREFECT_UI_API_URL set to the URL by which browsers reach its API.",
+                "Start the server with PREFECT_SERVER_UI_API_URL set to the URL by which browsers"
+                " reach its API.",
                 Confidence.NEEDS_INPUT,
             ),
         ),
