@@ -201,6 +201,21 @@ def test_a_test_is_sent_by_each_route_or_says_why_not(workspace: Workspace, webh
     assert "NOT_SET_ANYWHERE is not set" in shown
 
 
+def test_the_doctor_looks_at_the_routes_without_sending(workspace: Workspace, webhook: Webhook) -> None:
+    """What Apprise does not understand, and variables that are not set."""
+    workspace.configure(
+        top=routes(ops=webhook.url, wrong="slak://a/b/hidden-word")
+        + "\n    unset: {urls: ['${NOT_SET_ANYWHERE}']}\n    other: {urls: ['x://y'], environments: []}"
+    )
+    found = workspace.run("doctor", "-ojson")
+    checks = {check["name"]: check for check in found.document["checks"]}
+    assert checks["notifications to ops"]["ok"]
+    assert checks["notifications to wrong"]["error_code"] == "NOTIFICATION_URL_INVALID"
+    assert checks["notifications to unset"]["error_code"] == "CONFIG_VARIABLE_NOT_SET"
+    assert "hidden-word" not in found.output
+    assert webhook.received == []
+
+
 def test_nobody_is_told_where_no_route_is_declared(workspace: Workspace) -> None:
     """And the result has no word of it."""
     workspace.write_flow("load")

@@ -119,6 +119,20 @@ def test_the_recovery_of_a_killed_deployment_is_told(workspace: Workspace, proxy
     assert len(eventually(lambda: events(workspace, "recovery.completed")[1:])) == 1
 
 
+def test_what_a_recovery_plan_has_mended_is_told(workspace: Workspace) -> None:
+    """With the deployment that the error kept from being made."""
+    workspace.write_flow("load")
+    workspace.configure(f'{{"NAME:load": {{work_pool: {workspace.prefix}-pool}}}}')
+    assert workspace.deploy().codes == ["WORK_POOL_NOT_FOUND"]
+    [error] = workspace.run("error", "list", "-ojson").document["errors"]
+    mend = ("recovery", "execute", "--error", error["error_id"], "--auto-execute", "-ojson")
+    assert workspace.run(*mend).status == 0
+    [event] = eventually(lambda: events(workspace, "recovery.mended"))
+    name = f"{workspace.name('load')}/{workspace.deployment_name('load')}"
+    assert event["payload"]["deployments"] == [name]
+    assert event["payload"]["errors"][0]["error_code"] == "WORK_POOL_NOT_FOUND"
+
+
 @pytest.mark.parametrize(
     "fault",
     [

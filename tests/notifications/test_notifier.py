@@ -290,6 +290,17 @@ def test_a_url_that_nobody_understands_is_an_error_of_its_own(desk: Desk) -> Non
     assert "T1A2B3C4D5" not in error.message
 
 
+def test_what_apprise_says_is_told_without_the_url_and_to_nobody_else(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its own log names what it does not like, and whoever logs everything would have it."""
+    desk.routes = [Route("operations", ("json://127.0.0.1:9/?method=hunter2hunter2",))]
+    desk.notifier.place(desk.store, told())
+    [error] = desk.notifier.deliver(desk.store).errors
+    assert "The method specified (********) is invalid" in error.message
+    assert "hunter2" not in caplog.text.lower()
+
+
 def test_a_route_whose_variable_is_not_set_leaves_its_messages_to_who_has_it(
     desk: Desk, webhook: Webhook
 ) -> None:

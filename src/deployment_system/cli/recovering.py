@@ -12,9 +12,10 @@ from deployment_system.cli.history import history_here, one_report
 from deployment_system.cli.invocation import Invocation
 from deployment_system.cli.notifying import tell
 from deployment_system.cli.opening import check_protection, project_or_none, say_target
-from deployment_system.cli.output import say_errors, write_note, write_result
+from deployment_system.cli.output import say_errors, say_warnings, write_note, write_result
 from deployment_system.cli.recording import record_errors
 from deployment_system.cli.render.recovery_plans import coloured_diff, recovery_text
+from deployment_system.deploy.emitting import emit_mended
 from deployment_system.deploy.measuring import write_recoveries
 from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.recovery.catalogue import Catalogue, open_catalogue
@@ -162,6 +163,10 @@ def recover_here(
     if recovery.outcome is RecoveryOutcome.PROPOSED and error_id is not None:
         again = f"deployment-cli recovery execute --error {error_id} --preview-version {recovery.version}"
         text += f"\nnothing was done: `{again}` does exactly this"
+    if project is not None and recovery.outcome is RecoveryOutcome.RECOVERED:
+        untold = emit_mended(project, error, recovery.plan_id)
+        record_errors(invocation, untold)
+        say_warnings(invocation, untold)
     told = tell(
         invocation,
         _STATUS_TOLD.get(recovery.outcome, ""),

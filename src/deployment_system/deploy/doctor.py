@@ -110,6 +110,10 @@ def _checks(
         if warning.error_code == ErrorCodes.SERVER_URL_DIFFERS:
             yield _failed("server", warning)
     yield _state(project)
+    if project.configuration.notifications.routes:
+        from deployment_system.deploy.doctor_notifications import notification_checks
+
+        yield from notification_checks(project)
     looked = look_at_flows(project)
     yield from (_failed("flows", error) for error in looked.errors)
     if not looked.errors:

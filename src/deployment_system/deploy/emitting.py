@@ -100,6 +100,27 @@ def emit_recovery(project: Project, plan: RollbackPlan, *, complete: bool) -> li
     return _emit(project, url, outcome)
 
 
+def emit_mended(
+    project: Project, error: DeploymentSystemError, plan_id: str | None
+) -> list[DeploymentSystemError]:
+    """Tells the server that the trouble of an error is gone: a recovery plan has mended it. Nothing is told
+    of one that was about no deployment."""
+    flow, name = error.context.flow_name, error.context.deployment_name
+    if not project.configuration.prefect_events or flow is None or name is None:
+        return []
+    try:
+        with _server(project, project.server.url) as server:
+            stored = server.deployment_named(flow, name)
+    except PrefectAPIError as trouble:
+        _log.info("deployment %s cannot be looked up: %s", name, trouble.message)
+        stored = None
+    touched = TouchedDeployment(name, flow, "recover", "done", became="recovered", **_ids(stored))
+    outcome = TransactionOutcome(
+        project.owner, "recovery", "mended", plan_id or error.fingerprint, [touched], [error]
+    )
+    return _emit(project, project.server.url, outcome)
+
+
 def _ids(stored: Mapping[str, object] | None) -> dict[str, str | None]:
     if stored is None:
         return {}

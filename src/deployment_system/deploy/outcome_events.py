@@ -38,7 +38,8 @@ class TouchedDeployment:
     work_pool: str | None = None
     work_pool_id: str | None = None
     became: str = ""
-    """`created`, `updated`, `deleted`, `rolled_back` or `rollback_incomplete`; empty: nothing was done."""
+    """`created`, `updated`, `deleted`, `rolled_back`, `rollback_incomplete` or `recovered`; empty: nothing
+    was done."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class TransactionOutcome:
     command: str
     """`deploy`, `clean` or `recovery`."""
     status: str
-    """`completed`, `rolled_back`, `rollback_incomplete` or `interrupted`."""
+    """`completed`, `rolled_back`, `rollback_incomplete` or `interrupted`; of a recovery plan `mended`."""
     plan_id: str
     deployments: Sequence[TouchedDeployment] = ()
     errors: Sequence[DeploymentSystemError] = ()

@@ -107,7 +107,8 @@ NOTIFICATION_ENTRIES: tuple[CodeEntry, ...] = (
         ),
         remedies=(
             Remedy(
-                "Start the server with `PREFECT_UI_ENABLED=true`, and without PREFECT_UI_SERVE_BASE.",
+                "Start the server with `PREFECT_SERVER_UI_ENABLED=true`, and without"
+                " PREFECT_SERVER_UI_SERVE_BASE.",
                 Confidence.PROBABLE,
             ),
             Remedy(

@@ -14,6 +14,7 @@ from deployment_system.error_handling.hidden_secrets import without_secrets
 _SHORTEST_TOKEN = 8
 """Characters of a part of a URL that may be a token; what is shorter is told by the word for it."""
 _LONGEST_REASON = 300
+_NOT_UNDERSTOOD = (ErrorCodes.NOTIFICATION_URL_INVALID, "Apprise does not understand its URL")
 _TYPES = {None: "info", ErrorSeverity.LOW: "warning", ErrorSeverity.MEDIUM: "warning"}
 """How Apprise marks a message; anything graver is a failure."""
 
@@ -109,7 +110,7 @@ def _sent(sending: Sending) -> tuple[ErrorCodes | None, str]:
 
     channel = apprise.Apprise.instantiate(sending.channel.url, suppress_exceptions=True)
     if channel is None:
-        return ErrorCodes.NOTIFICATION_URL_INVALID, "Apprise does not understand its URL"
+        return _NOT_UNDERSTOOD
     kind = "success" if sending.went_well else _TYPES.get(sending.severity, "failure")
     sent = apprise.Apprise([channel]).notify(
         sending.body,
@@ -120,14 +121,13 @@ def _sent(sending: Sending) -> tuple[ErrorCodes | None, str]:
     return (None, "") if sent else (ErrorCodes.NOTIFICATION_FAILED, "")
 
 
-def url_problem(url: str) -> str | None:
+def url_problem(url: str) -> tuple[ErrorCodes, str] | None:
     """Why nothing can be sent to a URL, as far as that shows without sending; None: it looks well."""
     import apprise
 
     with _Log():
-        if apprise.Apprise.instantiate(url, suppress_exceptions=True) is not None:
-            return None
-    return "Apprise does not understand its URL"
+        channel = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+    return _NOT_UNDERSTOOD if channel is None else None
 
 
 class _Log(logging.Handler):

@@ -141,7 +141,7 @@ class Notifier:
         """Sends by each of them now, whatever it wants to hear of. One whose variables are not set fails."""
         routes = list(routes)
         done = self._sent([(route, message) for route in routes if not route.unset])
-        unset = tuple(_unset(route) for route in routes if route.unset)
+        unset = tuple(unset_error(route) for route in routes if route.unset)
         return Delivered(done.sent, (*unset, *done.errors))
 
     def _sent(self, told: Sequence[tuple[Route, Message]]) -> Delivered:
@@ -206,7 +206,8 @@ def error_of(failure: Failure) -> DeploymentSystemError:
     )
 
 
-def _unset(route: Route) -> DeploymentSystemError:
+def unset_error(route: Route) -> DeploymentSystemError:
+    """The error of a route that needs variables which are not set here."""
     return DeploymentSystemError(
         f"the route {route.name!r} cannot be used here: {', '.join(route.unset)} is not set",
         error_code=ErrorCodes.CONFIG_VARIABLE_NOT_SET,

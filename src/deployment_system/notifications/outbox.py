@@ -5,6 +5,7 @@ dies after sending and before noting that, it is sent once more: at least once, 
 """
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -47,7 +48,7 @@ class Entry:
     @classmethod
     def new(cls, route: str, message: Message, now: datetime, held_until: datetime | None) -> Self:
         """One to be sent now, or when the quiet hours are over."""
-        key = f"{now:%Y%m%d%H%M%S%f}-{os.urandom(4).hex()}"
+        key = f"{time.time_ns():020}-{os.urandom(4).hex()}"
         return cls(key, route, message, now, held_until or now, held=held_until is not None)
 
     def is_due(self, now: datetime) -> bool:
