@@ -1,5 +1,6 @@
 """The part of the demo that breaks five things before the viewer's eyes, and has them mended."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,9 @@ def returns(days: int = 7):
     """Counts what came back."""
     return days
 '''
-LIMITS = "# A demo may be shown again and again.\nlimits: {most_attempts: 1000, pause_seconds: 0}\n"
-POOL = "returns-pool"
+LIMITS = "# A demo may be shown again and again.\nlimits: {most_attempts: 100, pause_seconds: 0}\n"
+POOL = f"returns-pool-{os.getpid()}"
+"""Another one each time: a demo that was interrupted leaves its own behind."""
 
 
 class Run(Protocol):
@@ -58,7 +60,7 @@ class Shop:
 
     def fails_and_recovers(self, expected: int) -> None:
         """What the command says of the fault, what it mends, and that it goes through then."""
-        deploy = ("deployment-cli", "deploy", "--only", "returns")
+        deploy = ("deployment-cli", "deploy", "--only", "flows/returns.py")
         self.run(*deploy, "--quiet", expected=expected)
         self.run(*deploy, "--recover", "auto")
 
@@ -76,7 +78,7 @@ def break_and_mend(shop: Shop) -> None:
             (shop.folder / name).write_text(text, encoding="utf-8")
         shop.flow.unlink(missing_ok=True)
     shop.say("Who mended what, when, why, and how was it before?")
-    shop.run("deployment-cli", "recovery", "audit")
+    shop.run("deployment-cli", "recovery", "audit", "--limit", "5")
     shop.say("Put away what was only for this")
     shop.run("deployment-cli", "deploy", "--prune", "--yes", "--quiet")
 
@@ -96,7 +98,7 @@ def _all_five(shop: Shop) -> None:
     shop.say("4: the server's URL is wrong")
     right = '"${DEVELOPMENT_PREFECT_API_URL:-http://127.0.0.1:4200/api}"'
     shop.change(shop.configuration, right, shop.server)
-    shop.fails_and_recovers(INVALID)
+    shop.fails_and_recovers(FAILED)
     shop.run("prefect", "--no-prompt", "work-pool", "delete", POOL)
     shop.say("5: somebody has paused the work pool: nothing that is deployed would run")
     shop.run("prefect", "work-pool", "pause", "default-pool")

@@ -207,7 +207,7 @@ def say_recovery(invocation: Invocation, recovery: Recovery) -> None:
         RecoveryOutcome.INCOMPLETE: "not recovered, and not everything could be put back",
     }.get(recovery.outcome, recovery.outcome.value)
     if recovery.outcome is RecoveryOutcome.RECOVERED and recovery.seconds is not None:
-        word = f"recovered in {recovery.seconds:.1f} s"
+        word = f"recovered in {recovery.seconds:.2f} s"
     write_note(invocation, f"{word}: {'; '.join(recovery.messages)}")
     if recovery.outcome is RecoveryOutcome.RECOVERED and recovery.plan_id:
         undo = f"deployment-cli recovery execute --plan-id {recovery.plan_id}"
