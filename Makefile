@@ -27,7 +27,8 @@ CRASH_SWEEP_TIMEOUT ?= 14400
 LOCK = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
-.PHONY: help install demo demo-down test crash-sweep check format lock browser strace prometheus bench pictures reference clean \
+.PHONY: help install demo demo-down test crash-sweep recovery-evidence check format lock browser strace prometheus \
+	bench pictures reference clean \
 	discover-flows validate-deployments plan-deployments build-deployments deploy-python deploy-containers \
 	deploy-all clean-deployments check-ui
 
@@ -55,6 +56,12 @@ test: $(INSTALLED) browser strace prometheus ## run the tests against a real Pre
 crash-sweep: $(INSTALLED) strace ## kill a deployment and its recovery at every request and system call (takes an hour)
 	CRASH_SWEEP=all $(BIN)/python -m pytest -s --timeout=$(CRASH_SWEEP_TIMEOUT) \
 		tests/crash_sweep tests/error_handling/test_rollback_crashes.py $(PYTEST_ARGS)
+
+recovery-evidence: $(INSTALLED) ## see every recovery plan work and fail, and write docs/recovery.md with that
+	rm -f docs/recovery-evidence.json
+	$(BIN)/python -m pytest --timeout=$(PYTEST_TIMEOUT) -m "recovers or recovers_in_vain" \
+		--recovery-evidence docs/recovery-evidence.json tests $(PYTEST_ARGS)
+	$(BIN)/python scripts/write_recovery_reference.py
 
 check: $(INSTALLED) ## ruff, mypy, the contracts between the rooms, and the locks against pyproject.toml
 	$(BIN)/ruff check .

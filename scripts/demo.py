@@ -147,12 +147,20 @@ def demonstrate() -> None:
     run("deployment-cli", "deploy")
     say("A flow in a container, from an image that deploy builds")
     run_in_container()
+    break_and_mend()
     say("How does it stand?")
     run("deployment-cli", "status")
     say("And a repository with every kind of broken flow: each with its place and its remedy (exit status 3)")
     run("deployment-cli", "validate", folder=ROOT / "examples" / "broken", expected=INVALID)
     say(f"Look at it in the Prefect UI: {SERVER}/deployments")
     print("It goes on running; `make demo-down` stops it.")
+
+
+def break_and_mend() -> None:
+    """Five faults, each mended while one looks on."""
+    import demo_recovery  # whoever only stops a demo breaks nothing
+
+    demo_recovery.break_and_mend(demo_recovery.Shop(REPOSITORY, run, say, SERVER))
 
 
 def run_in_container() -> None:

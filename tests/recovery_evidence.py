@@ -17,6 +17,7 @@ import pytest
 from tests.repositories import Finished
 
 OPTION = "--recovery-evidence"
+CLAIMS_OPTION = "--recovery-claims"
 SECONDS = "recovery seconds"
 """The property under which a test records how long its recoveries took, by plan."""
 MARKERS = {"recovers": True, "recovers_in_vain": False}
@@ -26,11 +27,15 @@ MARKERS = {"recovers": True, "recovers_in_vain": False}
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The file is written only where that is asked for."""
     parser.addoption(OPTION, type=Path, metavar="FILE", help="write which recovery plans were seen to work")
+    parser.addoption(
+        CLAIMS_OPTION, type=Path, metavar="FILE", help="write which tests are marked as proof of a plan"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """One collector for each session."""
-    config.pluginmanager.register(_Collector(config.getoption(OPTION)), "recovery-evidence-collector")
+    collector = _Collector(config.getoption(OPTION), config.getoption(CLAIMS_OPTION))
+    config.pluginmanager.register(collector, "recovery-evidence-collector")
 
 
 def note_recoveries(item: pytest.Item, finished: Iterable[Finished]) -> None:
@@ -60,8 +65,9 @@ def _recoveries(output: str) -> list[dict[str, Any]]:
 class _Collector:
     """Hears of each marked test, says at the end what was seen, and writes it where that is asked for."""
 
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, file: Path | None, claims_file: Path | None) -> None:
         self.file = file
+        self.claims_file = claims_file
         self.marked: dict[str, list[dict[str, Any]]] = {}
         self.passed: set[str] = set()
         self.seen: list[dict[str, Any]] = []
@@ -73,6 +79,9 @@ class _Collector:
                     (code,) = mark.args
                     claim = {"code": code, "plan": mark.kwargs["plan"], "helped": helped}
                     self.marked.setdefault(item.nodeid, []).append(claim)
+        if self.claims_file is not None:
+            claims = [{**claim, "test": test} for test, each in self.marked.items() for claim in each]
+            self.claims_file.write_text(json.dumps(claims), encoding="utf-8")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.nodeid not in self.marked:

@@ -179,8 +179,10 @@ def test_no_environment_is_added_where_another_was_meant(shop: Workspace) -> Non
 @pytest.mark.recovers("CONFIG_FILE_NOT_FOUND", plan="configuration-missing")
 def test_a_configuration_is_written(shop: Workspace) -> None:
     """With every default; the server is the one that the environment names."""
-    body = {"name": "default-pool", "type": "process"}
-    shop.ask("POST", "/work_pools/", body)
+    wanted = {"work_pools": {"name": {"any_": ["default-pool"]}}}
+    was_there = bool(shop.ask("POST", "/work_pools/filter", wanted))
+    if not was_there:
+        shop.ask("POST", "/work_pools/", {"name": "default-pool", "type": "process"})
     shop.environ["PREFECT_API_URL"] = shop.environ["SHOP_PREFECT_SERVER"]
     try:
         result = shop.run("deploy", "--config", "new/shop.yaml", "--recover", "auto", "-ojson")
@@ -190,7 +192,8 @@ def test_a_configuration_is_written(shop: Workspace) -> None:
         assert (shop.root / "shop.yaml").is_file()
         assert list(shop.stored()) == [f"{shop.prefix}-load-python-development"]
     finally:
-        shop.ask("DELETE", "/work_pools/default-pool")
+        if not was_there:
+            shop.ask("DELETE", "/work_pools/default-pool")
 
 
 @pytest.mark.recovers_in_vain("CONFIG_FILE_NOT_FOUND", plan="configuration-missing")
@@ -271,6 +274,13 @@ def test_a_flow_that_may_be_in_two_places_is_left_to_a_person(prefect_project: W
     before = (prefect_project.root / "prefect.yaml").read_text()
     assert "FLOW_NOT_FOUND" in prefect_project.deploy("--recover", "auto").codes
     assert (prefect_project.root / "prefect.yaml").read_text() == before
+
+
+def test_a_flow_that_only_almost_names_is_told(one_flow: Workspace) -> None:
+    """A command line is for whoever types it."""
+    result = one_flow.deploy("--only", f"{one_flow.prefix}-lod")
+    assert result.codes == ["NOTHING_TO_DEPLOY"]
+    assert f"did you mean {one_flow.prefix}-load?" in result.document["errors"][0]["message"]
 
 
 # -- requirements -------------------------------------------------------------------------------------------

@@ -155,6 +155,7 @@ def test_every_recovery_is_in_the_audit_trail(one_flow: Workspace) -> None:
     assert audit(one_flow)[0]["transaction"] == "rolled_back"
     assert one_flow.run("recovery", "cleanup", "--days", "0").status == 0
     assert audit(one_flow)[0]["transaction"] == "forgotten"
+    assert one_flow.run("recovery", "audit", "--limit", "0").status == 2
 
 
 def test_the_audit_trail_tells_no_secret(one_flow: Workspace) -> None:

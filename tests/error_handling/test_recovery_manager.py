@@ -16,6 +16,7 @@ from deployment_system.error_handling import (
     ErrorContext,
     OperationType,
     PrefectAPIError,
+    RecoveryError,
     RecoveryManager,
     RecoveryStrategy,
     RollbackManager,
@@ -23,7 +24,8 @@ from deployment_system.error_handling import (
     file_state,
 )
 from deployment_system.error_handling.recovery_actions import Proposal, RecoveryAction, RecoveryActions
-from deployment_system.error_handling.recovery_manager import RecoveryOutcome
+from deployment_system.error_handling.recovery_audit import RecoveryAudit
+from deployment_system.error_handling.recovery_manager import ProposedStep, RecoveryOutcome
 from deployment_system.error_handling.recovery_plans import RecoveryPlan, RecoveryStep, strategy_of
 from deployment_system.error_handling.undo_files import FileHandler
 
@@ -243,3 +245,62 @@ def test_ctrl_c_in_the_middle_leaves_nothing(manager: RecoveryManager, action: W
 def other() -> DeploymentSystemError:
     """Another fault of the same kind."""
     return PrefectAPIError("there is no work pool 'y'", error_code=ErrorCodes.WORK_POOL_NOT_FOUND)
+
+
+def test_who_thought_for_long_gets_what_was_shown_or_nothing(
+    manager: RecoveryManager, action: WriteFile
+) -> None:
+    """The world is looked at again after the last yes."""
+    manager.fresh_seconds = -1.0  # any thought is long
+
+    def yes(step: ProposedStep) -> bool:
+        action.world = "changed meanwhile"
+        return True
+
+    refused = manager.recover(ERROR, agreed=yes)
+    assert refused.outcome is RecoveryOutcome.REFUSED
+    assert refused.error is not None
+    assert refused.error.error_code == ErrorCodes.PLAN_OUTDATED
+    assert action.done == []
+    assert manager.recover(ERROR, agreed=yes).outcome is RecoveryOutcome.RECOVERED
+
+
+def test_a_version_stands_for_what_was_shown(manager: RecoveryManager, action: WriteFile) -> None:
+    """Another world, another version."""
+    version = manager.propose(ERROR).version
+    assert manager.propose(ERROR).version == version
+    action.world = "changed"
+    assert manager.recover(ERROR, version=version).outcome is RecoveryOutcome.REFUSED
+    assert manager.recover(ERROR, version=manager.propose(ERROR).version).outcome is RecoveryOutcome.RECOVERED
+
+
+def test_each_change_is_in_the_audit_trail(manager: RecoveryManager, action: WriteFile) -> None:
+    """What helped, what did not, and how it was before and after."""
+    assert manager.rollback_manager is not None
+    manager.environment, manager.agreed_by = "staging", "a test"
+    recovered = manager.recover(ERROR)
+    assert recovered.seconds is not None
+    action.helps = False
+    manager.recover(other())
+    in_vain, helped = RecoveryAudit(manager.rollback_manager.store).entries()
+    assert (helped["outcome"], in_vain["outcome"]) == ("recovered", "in_vain")
+    assert (helped["environment"], helped["agreed_by"]) == ("staging", "a test")
+    assert helped["changes"][0]["before"] is None
+    assert helped["changes"][0]["after"]["content"].startswith("3 bytes, sha256 ")
+    assert in_vain["changes"][0]["status"] in ("rolled_back", "skipped")
+
+
+def test_nothing_is_changed_that_cannot_be_written_down(
+    manager: RecoveryManager, action: WriteFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is full, say."""
+
+    def full(self: RecoveryAudit, *arguments: object, **more: object) -> dict[str, Any]:
+        raise RecoveryError("there is no room", error_code=ErrorCodes.STATE_FULL)
+
+    monkeypatch.setattr(RecoveryAudit, "begin", full)
+    refused = manager.recover(ERROR)
+    assert refused.outcome is RecoveryOutcome.REFUSED
+    assert (action.done, action.file.exists()) == ([], False)
+    assert manager.rollback_manager is not None
+    assert manager.rollback_manager.current_plan is None

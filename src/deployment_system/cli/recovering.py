@@ -31,6 +31,7 @@ from deployment_system.error_handling.recovery_manager import (
     RecoveryManager,
     RecoveryOutcome,
 )
+from deployment_system.error_handling.recovery_plans import RecoveryPlan
 
 
 def recovering(invocation: Invocation, mode: str | None, attempt: Callable[[], DeployResult]) -> TriedAgain:
@@ -113,16 +114,21 @@ class Wanted:
     """Only the plan of that name."""
 
 
-def recover_error(invocation: Invocation, error_id: str, wanted: Wanted, *, codes: Sequence[str] = ()) -> int:
+def recover_error(
+    invocation: Invocation, error_id: str, wanted: Wanted, *, plan: RecoveryPlan | None = None
+) -> int:
     """Carries out the recovery plan of an error of the history, in the environment where it happened; the
-    exit status. Without a yes, shows what would be done. `codes`: it has to be one of these."""
+    exit status. Without a yes, shows what would be done. `plan`: which it has to be for."""
     with history_here(invocation) as history:
         report = one_report(history, error_id)
-    if codes and report["error_code"] not in codes:
-        raise click.UsageError(f"That error is a {report['error_code']}: the plan is for {', '.join(codes)}.")
+    error = DeploymentSystemError.from_dict(report)
+    if plan is not None and not plan.is_for(error):
+        only = "".join(f" where {name} is {value!r}" for name, value in plan.when.items())
+        raise click.UsageError(
+            f"That error is a {error.error_code}: the plan is for {', '.join(plan.codes)}{only}."
+        )
     was_named = invocation.environment is not None
     _go_where_it_happened(invocation, report["environment"])
-    error = DeploymentSystemError.from_dict(report)
     return recover_here(invocation, error, wanted, was_named=was_named, error_id=report["error_id"])
 
 
@@ -238,7 +244,7 @@ def say_recovery(invocation: Invocation, recovery: Recovery) -> None:
         RecoveryOutcome.INCOMPLETE: "not recovered, and not everything could be put back",
     }.get(recovery.outcome, recovery.outcome.value)
     if recovery.outcome is RecoveryOutcome.RECOVERED and recovery.seconds is not None:
-        word = f"recovered in {recovery.seconds:.1f} s"
+        word = f"recovered in {recovery.seconds:.2f} s"
     write_note(invocation, f"{word}: {'; '.join(recovery.messages)}")
     if recovery.outcome is RecoveryOutcome.RECOVERED and recovery.plan_id:
         undo = f"deployment-cli recovery execute --plan-id {recovery.plan_id}"

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.config import is_loopback
+from deployment_system.config.problems import nearest
 from deployment_system.deploy.assess import Assessment, Options, assess
 from deployment_system.deploy.containers import DOCKER_POOL_TYPE, takes_images
 from deployment_system.deploy.declare import PROCESS_POOL_TYPE
@@ -330,7 +331,10 @@ def _nothing_left(
     assessment: Assessment, skipped: Sequence[SkippedFlow], selection: Selection
 ) -> list[DeploymentSystemError]:
     if selection.only and assessment.flows and not skipped:
-        text = f"nothing that was found matches --only {' '.join(selection.only)}"
+        known_names = {name for flow in assessment.flows for name in (flow.name, flow.file)}
+        meant = [near for wanted in selection.only if (near := nearest(wanted, known_names))]
+        hint = f": did you mean {' '.join(dict.fromkeys(meant))}?" if meant else ""
+        text = f"nothing that was found matches --only {' '.join(selection.only)}{hint}"
         known = ", ".join(sorted({flow.name for flow in assessment.flows})[:10])
         remediation = [f"Use a flow name, a deployment name or a file; flows found: {known}."]
         error = ValidationError(text, error_code=ErrorCodes.NOTHING_TO_DEPLOY, remediation=remediation)

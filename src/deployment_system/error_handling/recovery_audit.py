@@ -110,4 +110,4 @@ def _value(value: Any) -> Any:
         return f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()[:16]}"
     plain = json_value(value)
     text = str(plain)
-    return plain if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+    return plain if len(text) <= LONGEST_VALUE else f"{len(text)} characters"

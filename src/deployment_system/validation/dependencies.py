@@ -157,6 +157,7 @@ class _Check:
                 distribution=distribution,
                 requirement=self._requirement(used.imported.module, distribution),
                 module=used.imported.module,
+                check_environment=self.check_environment,
             ),
             remediation=[f"`pip install {distribution}`"],
         )

@@ -25,7 +25,7 @@ from deployment_system.error_handling.recovery_manager import Recovery
 @common_options
 @click.pass_obj
 def doctor(invocation: Invocation, /, fix: bool, auto_execute: bool, **values: Any) -> int:
-    """Check installation, configuration, state, server and work pools; each failure with its remedy."""
+    """Check all that a deployment needs, from configuration to work pools; each failure with its remedy."""
     take_common(invocation, values)
     report = _checked(invocation)
     done: Sequence[Recovery] = ()

@@ -16,15 +16,16 @@ FORGOTTEN = "forgotten"
 
 
 @click.command("audit")
+@click.option("--limit", type=click.IntRange(1), default=50, help="How many.  [default: 50]")
 @common_options
 @click.pass_obj
-def recovery_audit(invocation: Invocation, /, **values: Any) -> int:
+def recovery_audit(invocation: Invocation, /, limit: int, **values: Any) -> int:
     """Show who mended what, when, why, and how it was before and after; the newest first."""
     take_common(invocation, values)
     with place_here(invocation).transactions() as manager:
         entries = [
             entry | {"transaction": _transaction(manager, entry["plan_id"])}
-            for entry in RecoveryAudit(manager.store).entries()
+            for entry in RecoveryAudit(manager.store).entries()[:limit]
         ]
     write_result(invocation, {"recoveries": entries}, audit_text(entries))
     return 0

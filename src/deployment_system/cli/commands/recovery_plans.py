@@ -18,10 +18,13 @@ from deployment_system.cli.render.recovery_plans import action_document, plan_do
 from deployment_system.config.problems import nearest
 from deployment_system.config.recovery_file import RECOVERY_FILE
 from deployment_system.deploy.recovery.catalogue import Catalogue
-from deployment_system.deploy.recovery.corrections import error_in_files, error_of_code
-from deployment_system.error_handling import ConfigurationError, ErrorCodes
+from deployment_system.deploy.recovery.corrections import error_for, error_in_files
+from deployment_system.error_handling import ConfigurationError, DeploymentSystemError, ErrorCodes
 from deployment_system.error_handling.recovery_plans import RecoveryPlan
 from deployment_system.error_handling.store import ErrorFilter
+
+FARTHEST_BACK = 100
+"""Errors of a code among which one is looked for that a plan is for."""
 
 
 @click.group("plans")
@@ -96,22 +99,27 @@ def run(
     catalogue = catalogue_here(invocation)
     found = plan_named(catalogue, name)
     wanted = Wanted(auto_execute, dry_run, plan=found.name if found in catalogue.plans else None)
-    codes = (name,) if name in found.codes else found.codes
     was_named = invocation.environment is not None
     if error_id is not None:
-        return recover_error(invocation, error_id, wanted, codes=codes)
-    present = error_in_files(place_here(invocation), codes)
+        return recover_error(invocation, error_id, wanted, plan=found)
+    present = error_in_files(place_here(invocation), found)
     if present is not None:
         return recover_here(invocation, present, wanted, was_named=was_named)
+    if (past := _last_error(invocation, found)) is not None:
+        return recover_error(invocation, past, wanted)
+    return recover_here(invocation, error_for(found), wanted, was_named=was_named)
+
+
+def _last_error(invocation: Invocation, plan: RecoveryPlan) -> str | None:
+    """The id of the last error of the history that the plan is for."""
     with history_here(invocation) as history:
         past = [
             report["error_id"]
-            for code in codes
-            for report in history.records.find(ErrorFilter(error_code=code), limit=1)
+            for code in plan.codes
+            for report in history.records.find(ErrorFilter(error_code=code), limit=FARTHEST_BACK)
+            if plan.is_for(DeploymentSystemError.from_dict(report))
         ]
-    if past:  # an id begins with the time
-        return recover_error(invocation, max(past), wanted)
-    return recover_here(invocation, error_of_code(codes[0]), wanted, was_named=was_named)
+    return max(past, default=None)  # an id begins with the time
 
 
 def plan_named(catalogue: Catalogue, name: str) -> RecoveryPlan:

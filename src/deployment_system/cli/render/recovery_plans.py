@@ -67,7 +67,7 @@ def plan_text(plan: RecoveryPlan, actions: RecoveryActions) -> str:
 
 def recovery_text(recovery: Recovery) -> str:
     """What would be done, and what came of it."""
-    took = "" if recovery.seconds is None else f" in {recovery.seconds:.1f} s"
+    took = "" if recovery.seconds is None else f" in {recovery.seconds:.2f} s"
     lines = [f"{recovery.plan.description}: {recovery.outcome.value.replace('_', ' ')}{took}"]
     for each in recovery.steps:
         lines.append(f"  {each.proposal.text if each.proposal else f'{each.step.action}: {each.missing}'}")
@@ -85,7 +85,7 @@ def audit_text(entries: Sequence[Mapping[str, Any]]) -> str:
         return "no recovery has changed anything yet"
     lines = []
     for entry in entries:
-        took = "" if entry.get("seconds") is None else f" in {entry['seconds']:.1f} s"
+        took = "" if entry.get("seconds") is None else f" in {entry['seconds']:.2f} s"
         outcome = f"{str(entry['outcome']).replace('_', ' ')}{took}"
         lines.append(f"{entry['begun_at'][:19]}  {entry['plan']}  {outcome}  ({entry['transaction']})")
         lines.append(f"  by {entry['who']}; agreed to by {entry['agreed_by']}")

@@ -1,6 +1,6 @@
 """A slip of the keyboard in a file, put right where the error itself says what was meant."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from deployment_system.error_handling import (
 from deployment_system.error_handling.code_registry import REGISTRY
 from deployment_system.error_handling.corrections import Correction
 from deployment_system.error_handling.recovery_actions import Proposal, RecoveryAction, Settings
+from deployment_system.error_handling.recovery_plans import RecoveryPlan
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,13 @@ def still_wrong(place: RecoveryPlace, error: DeploymentSystemError) -> str | Non
     return None
 
 
-def problems_here(place: RecoveryPlace) -> Sequence[DeploymentSystemError]:
+def problems_here(
+    place: RecoveryPlace, *, check_environment: bool = False
+) -> Sequence[DeploymentSystemError]:
     """Everything that is wrong with the repository as it is now, as far as files alone say. No code runs."""
+    options = Options(check_environment=check_environment, allow_import=False)
     try:
-        found = assess(place.project(), options=Options(allow_import=False))
+        found = assess(place.project(), options=options)
     except ProblemsFound as problems:
         return problems.errors
     except DeploymentSystemError as error:
@@ -107,15 +111,17 @@ def problems_here(place: RecoveryPlace) -> Sequence[DeploymentSystemError]:
     return [*found.errors, *(item.error for item in found.skipped), *found.warnings]
 
 
-def error_in_files(place: RecoveryPlace, codes: Container[str]) -> DeploymentSystemError | None:
-    """The first error of one of these codes that is in the files now."""
-    return next((error for error in problems_here(place) if str(error.error_code) in codes), None)
+def error_in_files(place: RecoveryPlace, plan: RecoveryPlan) -> DeploymentSystemError | None:
+    """The first error that is in the files now and that the plan is for."""
+    strict = plan.when.get("check_environment") is True
+    return next(filter(plan.is_for, problems_here(place, check_environment=strict)), None)
 
 
-def error_of_code(code: str) -> DeploymentSystemError:
-    """An error of which no more is known than its code: enough for plans that need no more."""
-    entry = next(entry for known, entry in REGISTRY.items() if known == code)
-    return DeploymentSystemError(entry.title, error_code=entry.code, category=entry.category)
+def error_for(plan: RecoveryPlan) -> DeploymentSystemError:
+    """An error of which no more is known than that the plan is for it: enough for plans that need no more."""
+    entry = next(entry for known, entry in REGISTRY.items() if known == plan.codes[0])
+    context = ErrorContext(**plan.when)
+    return DeploymentSystemError(entry.title, error_code=entry.code, category=entry.category, context=context)
 
 
 def correcting_actions(place: RecoveryPlace) -> list[RecoveryAction]:

@@ -15,6 +15,8 @@ from deployment_system.deploy.recovery.command_action import run_command
 from deployment_system.error_handling import ErrorCodes, ErrorContext, RecoveryError
 
 PIP_SECONDS = 300.0
+LOOK_SECONDS = 60.0
+"""How long pip may look for versions that fit: somebody waits for a proposal."""
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
 
 
@@ -46,7 +48,7 @@ def would_install(requirements: Sequence[str], folder: Path) -> list[Package]:
         wanted.write_text("\n".join(requirements) + "\n", encoding="utf-8")
         command = [*PIP, "install", "--quiet", "--dry-run", "--report", str(report), "-r", str(wanted)]
         try:
-            run_command(command, folder, PIP_SECONDS)
+            run_command(command, folder, LOOK_SECONDS)
             told: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
         except RecoveryError as failure:
             raise _no_set(failure.message) from failure
