@@ -1,13 +1,12 @@
 """The other side of a Prefect server: the pages that people look at, and whom those ask."""
 
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Self
 
 import httpx
 
 from deployment_system.api.connection import SERVER_RETRY, Connection
 from deployment_system.error_handling import ErrorContext, PrefectAPIError
+from deployment_system.error_handling.closing import Closing
 
 UI_TIMEOUT_SECONDS = 5.0
 _RETRY = replace(SERVER_RETRY, max_attempts=2)
@@ -23,7 +22,7 @@ class UiSettings:
     """`v1` or `v2`, the design that is shown first; None: the server knows only one."""
 
 
-class PrefectUi:
+class PrefectUi(Closing):
     """The pages beside an API. They take no credentials: it is the pages that ask who looks at them. Close
     it, or use it in a `with` block."""
 
@@ -31,15 +30,8 @@ class PrefectUi:
         self.url = url.rstrip("/")
         self._connection = Connection(self.url, timeout_seconds=UI_TIMEOUT_SECONDS, retry_policy=_RETRY)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Ends the connections."""
         self._connection.close()
 
     def settings(self) -> UiSettings | None:

@@ -7,7 +7,7 @@ import click
 from deployment_system.cli.commands.recovery_audit import recovery_audit
 from deployment_system.cli.commands.recovery_plans import recovery_plans
 from deployment_system.cli.invocation import Invocation, common_options, take_common, yes_option
-from deployment_system.cli.notifying import tell
+from deployment_system.cli.notifying import Told, tell
 from deployment_system.cli.opening import check_protection, open_here, say_target
 from deployment_system.cli.output import say_errors, say_warnings, write_result
 from deployment_system.cli.progress import shown_progress
@@ -21,7 +21,7 @@ from deployment_system.cli.render.rollback_plans import (
 )
 from deployment_system.deploy.plan_documents import plan_document
 from deployment_system.deploy.project import Project
-from deployment_system.deploy.recovering import plan_named, preview, recover, unfinished_plans
+from deployment_system.deploy.recovering import Recovered, plan_named, preview, recover, unfinished_plans
 from deployment_system.deploy.transactions import EXIT_ROLLBACK_INCOMPLETE, transactions
 from deployment_system.error_handling.counted import counted
 
@@ -114,28 +114,33 @@ def execute(
                 return 0
         with shown_progress(invocation) as progress:
             done = recover(project, plans, open_environment, force=force, progress=progress)
-        document = {
-            "status": "rollback_incomplete" if done.errors else "rolled_back",
-            "plans": [plan_document(plan) for plan in done.plans],
-            "errors": [error.to_dict() for error in done.errors],
-            "events_not_sent": [error.to_dict() for error in done.untold],
-        }
-        record_errors(invocation, (*done.errors, *done.untold))
-        settled = [plan.plan_id for plan in done.plans]
-        told = tell(
-            invocation,
-            str(document["status"]),
-            done.errors,
-            plan_id=settled[0] if len(settled) == 1 else None,
-            summary="; ".join(plan.description for plan in done.plans),
-            settled=settled,
-        )
-        document |= told.to_dict()
-        write_result(invocation, document, "\n".join(plan_details(plan) for plan in done.plans))
-        say_warnings(invocation, done.untold)
-        say_errors(invocation, done.errors)
+        told = _say_recovered(invocation, done)
     told.deliver()
     return EXIT_ROLLBACK_INCOMPLETE if done.errors else 0
+
+
+def _say_recovered(invocation: Invocation, done: Recovered) -> Told:
+    """Writes what came of rolling plans back; what others are to hear of it."""
+    document = {
+        "status": "rollback_incomplete" if done.errors else "rolled_back",
+        "plans": [plan_document(plan) for plan in done.plans],
+        "errors": [error.to_dict() for error in done.errors],
+        "events_not_sent": [error.to_dict() for error in done.untold],
+    }
+    record_errors(invocation, (*done.errors, *done.untold))
+    settled = [plan.plan_id for plan in done.plans]
+    told = tell(
+        invocation,
+        str(document["status"]),
+        done.errors,
+        plan_id=settled[0] if len(settled) == 1 else None,
+        summary="; ".join(plan.description for plan in done.plans),
+        settled=settled,
+    )
+    write_result(invocation, document | told.to_dict(), "\n".join(plan_details(plan) for plan in done.plans))
+    say_warnings(invocation, done.untold)
+    say_errors(invocation, done.errors)
+    return told
 
 
 @recovery.command()
