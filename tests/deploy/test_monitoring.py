@@ -105,14 +105,14 @@ def test_a_deployment_that_is_rolled_back_ends_in_a_mailbox(watched: Watched) ->
 
     told = json.loads(watched.webhook.bodies[0])["alerts"][0]
     assert told["labels"]["alertname"] == "DeploymentRolledBack"
-    assert told["annotations"]["summary"] == "A change to development failed and was put back"
+    assert told["annotations"]["summary"] == "A change to development was put back"
     assert "deployment-cli error show" in told["annotations"]["remedy"]
     assert told["annotations"]["runbook_url"] == "docs/errors/README.md#deployment_failed"
     mail = email.message_from_bytes(watched.mailbox.mails[0], policy=email.policy.default)
     assert "DeploymentRolledBack" in mail["Subject"]
     content = mail.get_body(("html",))
     assert content is not None
-    assert "A change to development failed and was put back" in content.get_content()
+    assert "A change to development was put back" in content.get_content()
 
     _numbers_of_both_deployments(watched)
     _every_query_of_the_dashboard(watched)
