@@ -92,8 +92,9 @@ bench: $(INSTALLED) ## measure each promise of speed beside its yardstick
 		echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || status=1; \
 	done; exit $$status
 
-pictures: $(INSTALLED) browser ## make the pictures of the README from a real session
+pictures: $(INSTALLED) browser prometheus ## make the pictures of the documentation from real sessions
 	$(BIN)/python scripts/make_pictures.py
+	$(BIN)/python scripts/make_dashboard_picture.py
 
 reference: $(INSTALLED) ## write what docs/ and monitoring/ hold that is made from the command itself
 	$(BIN)/python scripts/make_command_reference.py

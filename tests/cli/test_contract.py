@@ -16,7 +16,7 @@ NOWHERE = "http://127.0.0.1:9/api"
 FLOW = "from prefect import flow\n\n\n@flow\ndef load(limit: int = 1):\n    return limit\n"
 COMMANDS = [
     *("discover", "validate", "plan", "deploy", "status", "clean", "build", "doctor", "up", "down", "init"),
-    *("explain", "error", "recovery", "serve", "completion"),
+    *("explain", "error", "recovery", "serve", "metrics", "completion"),
 ]
 
 

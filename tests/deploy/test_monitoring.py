@@ -105,14 +105,14 @@ def test_a_deployment_that_is_rolled_back_ends_in_a_mailbox(watched: Watched) ->
 
     told = json.loads(watched.webhook.bodies[0])["alerts"][0]
     assert told["labels"]["alertname"] == "DeploymentRolledBack"
-    assert told["annotations"]["summary"] == "A change to development failed and was put back"
+    assert told["annotations"]["summary"] == "A change to development was put back"
     assert "deployment-cli error show" in told["annotations"]["remedy"]
     assert told["annotations"]["runbook_url"] == "docs/errors/README.md#deployment_failed"
     mail = email.message_from_bytes(watched.mailbox.mails[0], policy=email.policy.default)
     assert "DeploymentRolledBack" in mail["Subject"]
     content = mail.get_body(("html",))
     assert content is not None
-    assert "A change to development failed and was put back" in content.get_content()
+    assert "A change to development was put back" in content.get_content()
 
     _numbers_of_both_deployments(watched)
     _every_query_of_the_dashboard(watched)
@@ -139,9 +139,14 @@ def _numbers_of_both_deployments(watched: Watched) -> None:
 
 
 def _every_query_of_the_dashboard(watched: Watched) -> None:
-    """Each is one, and finds something, but for what did not happen here."""
+    """Each is one, and finds something once it was scraped twice, but for what did not happen here."""
+    wait_for(lambda: _without_answer(watched) == {"Recoveries so far"})
+
+
+def _without_answer(watched: Watched) -> set[str]:
+    """The panels of which a query finds nothing."""
     end = time.time()
-    empty = []
+    empty = set()
     for panel in panels():
         for query in panel.queries:
             asked = query.expression.replace("$environment", ".*").replace("$__rate_interval", "1m")
@@ -151,11 +156,8 @@ def _every_query_of_the_dashboard(watched: Watched) -> None:
             else:
                 found = watched.prometheus.ask_range(asked, end - 60, end, 5)
             if not found:
-                empty.append((panel.title, query.legend))
-    assert {title for title, _ in empty} == {"Duration of an image's build", "Recoveries", "Retries"} | (
-        {"Circuit and budget"} & {title for title, _ in empty}
-    )
-    assert ("Circuit and budget", "{{service}}: budget left") not in empty
+                empty.add(panel.title)
+    return empty
 
 
 def test_a_deployment_that_was_killed_is_half_done_until_the_next_one(workspace: Workspace) -> None:

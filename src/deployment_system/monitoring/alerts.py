@@ -111,8 +111,8 @@ ALERTS = (
         recent(LAST_TRANSACTION, outcome="rolled_back"),
         WARNING,
         ErrorCodes.DEPLOYMENT_FAILED,
-        f"A change to {_HERE} failed and was put back",
-        remedy="`deployment-cli error show` tells why.",
+        f"A change to {_HERE} was put back",
+        remedy="`deployment-cli recovery list` shows which, `deployment-cli error show` tells why.",
     ),
     Alert(
         "DeploymentNotPutBack",

@@ -106,8 +106,16 @@ ROWS = (
     Row(
         "Errors",
         (
-            Panel("Errors by category", LINES, (Query(_increase("category", m.ERRORS), "{{category}}"),)),
-            Panel("Errors by severity", LINES, (Query(_increase("severity", m.ERRORS), "{{severity}}"),)),
+            Panel(
+                "Errors so far, by category",
+                LINES,
+                (Query(f"sum by (category) ({_here(m.ERRORS)})", "{{category}}"),),
+            ),
+            Panel(
+                "Errors so far, by severity",
+                LINES,
+                (Query(f"sum by (severity) ({_here(m.ERRORS)})", "{{severity}}"),),
+            ),
             Panel(
                 "Errors by code",
                 BARS,
@@ -156,9 +164,9 @@ ROWS = (
                 unit="s",
             ),
             Panel(
-                "Recoveries",
+                "Recoveries so far",
                 LINES,
-                (Query(_increase("plan, outcome", m.RECOVERIES), "{{plan}}: {{outcome}}"),),
+                (Query(f"sum by (plan, outcome) ({_here(m.RECOVERIES)})", "{{plan}}: {{outcome}}"),),
             ),
         ),
     ),

@@ -68,6 +68,8 @@ def _named(name: str) -> str:
 
 _ENVIRONMENT: Mapping[str, tuple[str, ...] | None] = MappingProxyType({"environment": None})
 _SERVICE: Mapping[str, tuple[str, ...] | None] = MappingProxyType({"service": SERVICES, **_ENVIRONMENT})
+_PREFECT: Mapping[str, tuple[str, ...] | None] = MappingProxyType({"service": SERVICES[:1], **_ENVIRONMENT})
+"""Only requests to a Prefect server share a budget and a circuit breaker."""
 _CODES = tuple(code.value for code in REGISTRY)
 
 ERRORS = Metric(
@@ -123,6 +125,7 @@ ROLLBACK_DURATION = Metric(
     "How long it took to put back what a transaction had changed.",
     _ENVIRONMENT,
     stored.ROLLBACK_SECONDS,
+    always_shown=True,
 )
 COMMANDS_RUN = Metric(
     _named("commands_total"),
@@ -145,6 +148,7 @@ COMMAND_DURATION = Metric(
     "How long a command took, without the time that a person took to answer.",
     {"command": COMMANDS, **_ENVIRONMENT},
     names.COMMAND_SECONDS,
+    always_shown=True,
 )
 IMAGE_BUILD_DURATION = Metric(
     _named("image_build_duration_seconds"),
@@ -152,12 +156,13 @@ IMAGE_BUILD_DURATION = Metric(
     "How long the build of one image took.",
     _ENVIRONMENT,
     names.IMAGE_SECONDS,
+    always_shown=True,
 )
 REQUESTS = Metric(
     _named("requests_total"),
     Kind.COUNTER,
     "Requests that were sent to a Prefect server, each attempt counted.",
-    _SERVICE,
+    _PREFECT,
     kept.REQUESTS,
 )
 FAILED_ATTEMPTS = Metric(
@@ -173,6 +178,7 @@ RETRIES = Metric(
     "Attempts that followed a failed one.",
     _SERVICE,
     kept.RETRIES,
+    always_shown=True,
 )
 RECOVERED_CALLS = Metric(
     _named("retried_calls_succeeded_total"),
@@ -180,6 +186,7 @@ RECOVERED_CALLS = Metric(
     "Calls that succeeded after failed attempts.",
     _SERVICE,
     kept.RECOVERED_CALLS,
+    always_shown=True,
 )
 GIVE_UPS = Metric(
     _named("give_ups_total"),
@@ -187,26 +194,28 @@ GIVE_UPS = Metric(
     "Calls that were given up: attempts or retry budget used up, or the circuit open.",
     {**_SERVICE, "reason": (kept.ATTEMPTS_USED_UP, kept.BUDGET_USED_UP, kept.CIRCUIT_OPEN)},
     kept.GIVE_UPS,
+    always_shown=True,
 )
 CIRCUIT_CHANGES = Metric(
     _named("circuit_changes_total"),
     Kind.COUNTER,
     "How often a circuit breaker took a state.",
-    {**_SERVICE, "state": tuple(CircuitState)},
+    {**_PREFECT, "state": tuple(CircuitState)},
     kept.CIRCUIT_CHANGES,
+    always_shown=True,
 )
 CIRCUIT_STATE = Metric(
     _named("circuit_state"),
     Kind.GAUGE,
     "In which state the last run left the circuit: 0 closed, 1 half open, 2 open.",
-    _SERVICE,
+    _PREFECT,
     kept.CIRCUIT,
 )
 BUDGET = Metric(
     _named("retry_budget_left_ratio"),
     Kind.GAUGE,
     "Which share of its retry budget the last run left.",
-    _SERVICE,
+    _PREFECT,
     kept.BUDGET,
 )
 RECOVERIES = Metric(

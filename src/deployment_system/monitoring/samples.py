@@ -94,7 +94,8 @@ def of_measures(metric: Metric, measures: Sequence[Measure], bounds: Bounds) -> 
     if metric.kind is not Kind.HISTOGRAM:
         found = ((each.labels, each.amount) for each in measures if each.name == metric.measure)
         return counted(metric, found, bounds)
-    buckets: dict[Values, dict[str, float]] = {}
+    shown = bounds.all_values(metric) if metric.always_shown else ()
+    buckets: dict[Values, dict[str, float]] = {key: dict.fromkeys(BOUNDS, 0.0) for key in shown}
     sums: dict[Values, float] = {}
     for each in measures:
         key = bounds.values(metric, each.labels) if each.name.startswith(metric.measure or "") else ()
