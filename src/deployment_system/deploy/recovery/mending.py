@@ -16,7 +16,9 @@ from deployment_system.error_handling.recovery_manager import (
 MOST_FAULTS = 5
 """Where more things are wrong at once, they have a cause of their own, which a person has to find."""
 
-_WORTH_A_RECOVERY = (Status.ROLLED_BACK, Status.INVALID)
+_WORTH_A_RECOVERY = (Status.ROLLED_BACK, Status.INVALID, Status.ROLLBACK_INCOMPLETE)
+"""What could not be put back, because an engine or a server went away, is put back by the next attempt before
+anything else; where nothing is mended, there is none, and that stays the outcome."""
 _WENT_WELL = (Status.DEPLOYED, Status.UNCHANGED)
 
 Attempt = Callable[[], DeployResult]
