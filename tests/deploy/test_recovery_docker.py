@@ -14,7 +14,7 @@ import pytest
 from deployment_system.api.local_processes import began_at
 from deployment_system.deploy.recovery.docker_start import SYSTEMD
 from tests.deploy.conftest import Workspace
-from tests.deploy.container_shop import made_shop
+from tests.deploy.container_shop import DOCKERFILE, made_shop, wait_until
 from tests.docker_engine import (
     BUSYBOX,
     PrivateEngine,
@@ -82,6 +82,7 @@ def command_of(workspace: Workspace, engine: PrivateEngine, *options: str) -> No
 IN_A_MACHINE_OF_ITS_OWN = """
 mount -t tmpfs tmpfs /run
 trap 'test ! -e /run/docker.pid || kill "$(cat /run/docker.pid)"' EXIT
+mkdir -p /etc/docker
 mount -t tmpfs tmpfs /etc/docker
 cp daemon.json /etc/docker/
 if test "$1" = directly; then mount --bind /dev/null /etc/init.d/docker; fi
@@ -103,19 +104,64 @@ def is_gone(process: int) -> bool:
 # -- the engine -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.recovers("DOCKER_DAEMON_UNAVAILABLE", plan="docker-away")
-def test_an_engine_that_comes_back_is_waited_for(shop: Workspace, own_engine: PrivateEngine) -> None:
-    """It is started again when the recovery says that it waits."""
-    stopped(own_engine)
-    running = shop.start("deploy", "--recover", "auto")
+def patiently(workspace: Workspace) -> None:
+    """The plan of the package, with the time that an engine may need on a busy machine."""
+    workspace.write(
+        "recovery-plans.yaml",
+        """
+        plans:
+          docker-away:
+            for: [DOCKER_DAEMON_UNAVAILABLE, DOCKER_BUILD_INTERRUPTED]
+            description: wait until the Docker engine answers again
+            steps: [{action: wait_for_docker, with: {seconds: 60}}]
+        """,
+    )
+
+
+def until_it_waits(running: "subprocess.Popen[str]") -> None:
+    """Returns when a deployment says that it waits for the engine."""
     assert running.stderr is not None
-    waits = any("recovery: wait up to 5 s" in line for line in running.stderr)
-    assert waits, "it must say so before"
-    own_engine.start()
+    said: list[str] = []
+    for line in running.stderr:
+        said.append(line)
+        if "recovery: wait up to 60 s for the Docker engine" in line:
+            return
+    pytest.fail("it must say that it waits:\n" + "".join(said))
+
+
+def assert_it_ends_well(running: "subprocess.Popen[str]", workspace: Workspace) -> None:
+    """The deployment that waited is made."""
     output, errors = running.communicate(timeout=120)
     assert running.returncode == 0, output + errors
     assert "recovered: waited" in errors
-    assert shop.deploy().document["status"] == "unchanged"
+    assert workspace.deploy().document["status"] == "unchanged"
+
+
+@pytest.mark.recovers("DOCKER_DAEMON_UNAVAILABLE", plan="docker-away")
+def test_an_engine_that_comes_back_is_waited_for(shop: Workspace, own_engine: PrivateEngine) -> None:
+    """It is started again when the recovery says that it waits."""
+    patiently(shop)
+    stopped(own_engine)
+    running = shop.start("deploy", "--recover", "auto")
+    until_it_waits(running)
+    own_engine.start()
+    assert_it_ends_well(running, shop)
+
+
+@pytest.mark.recovers("DOCKER_BUILD_INTERRUPTED", plan="docker-away")
+def test_a_build_whose_engine_went_away_is_made_when_it_is_back(
+    shop: Workspace, own_engine: PrivateEngine
+) -> None:
+    """Killed in the middle of a command, and started when the recovery says that it waits."""
+    patiently(shop)
+    shop.write("Dockerfile", f"{DOCKERFILE}RUN sleep 5\n")
+    running = shop.start("deploy", "--recover", "auto")
+    with own_engine.client() as client:
+        wait_until(lambda: bool(client.call(lambda api: api.containers())))
+    own_engine.kill()
+    until_it_waits(running)
+    own_engine.start()
+    assert_it_ends_well(running, shop)
 
 
 @pytest.mark.recovers_in_vain("DOCKER_DAEMON_UNAVAILABLE", plan="docker-away")

@@ -341,6 +341,18 @@ def test_a_server_of_another_environment_is_told_with_the_command(
     assert 'there `python -m pip install "fastapi>=0.139,<0.151"`, and start it again' in told.output
 
 
+@pytest.mark.parametrize(("version", "said"), [("3.4.11", 'prefect==3.4.*"'), ("99.0.0", ""), ("dev", "")])
+def test_a_server_that_is_older_than_prefect_here_is_told(
+    workspace: Workspace, proxy: RecordingProxy, version: str, said: str
+) -> None:
+    """It works, and workers of a newer Prefect may not."""
+    workspace.configure()
+    proxy.faults.append(Fault("GET", "/admin/version", status=200, body=json.dumps(version)))
+    told = workspace.run("doctor").output
+    assert ("older than Prefect" in told) is bool(said), told
+    assert said in told
+
+
 # -- the UI -----------------------------------------------------------------------------------------------
 
 

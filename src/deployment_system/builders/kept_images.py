@@ -10,9 +10,10 @@ plans are cleaned up, `release_kept` takes these names from the images that no r
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deployment_system.builders.engine import DockerEngine, Image
+if TYPE_CHECKING:  # docker-py is imported by who reaches an engine
+    from deployment_system.builders.engine import DockerEngine, Image
 
 KEPT_REPOSITORY = "deployment-system-kept/image"
 
@@ -22,12 +23,12 @@ def kept_name(image_id: str) -> str:
     return f"{KEPT_REPOSITORY}:{image_id.removeprefix('sha256:')}"
 
 
-def keep(engine: DockerEngine, image: Image) -> None:
+def keep(engine: "DockerEngine", image: "Image") -> None:
     """Makes an image stay. Raises DockerError."""
     engine.tag(image.id, kept_name(image.id))
 
 
-def keep_before_move(engine: DockerEngine, name: str, image_id: str | None) -> None:
+def keep_before_move(engine: "DockerEngine", name: str, image_id: str | None) -> None:
     """To be called before `name` goes to another image, or to none (`image_id` None): keeps the image that
     has it, where it has no other name. Raises DockerError."""
     holder = engine.image(name)
@@ -35,7 +36,7 @@ def keep_before_move(engine: DockerEngine, name: str, image_id: str | None) -> N
         keep(engine, holder)
 
 
-def release_kept(engine: DockerEngine, needed: Collection[str]) -> list[str]:
+def release_kept(engine: "DockerEngine", needed: Collection[str]) -> list[str]:
     """Lets go of every kept image whose id is not needed; the ids. An image without another name goes away,
     unless a container uses it: then it stays kept until the next time. Raises DockerError."""
     released = []

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from deployment_system.api.prefect_server import PrefectServer
 from deployment_system.deploy.containers import DOCKER_POOL_TYPE, takes_images
@@ -180,7 +180,7 @@ def _server(project: Project, *, in_containers: bool) -> Iterator[Check]:
     with project.connect() as server:
         try:
             found = server.version()
-            yield Check("server", f"{server.url} answers, version {found}")
+            yield Check("server", f"{server.url} answers, version {found}{_older_than_here(found)}")
             yield _null_fields(server)
             yield _ui(project, server)
             there = {pool["name"]: pool for pool in server.work_pools()}
@@ -200,6 +200,21 @@ def _null_fields(server: PrefectServer) -> Check:
             "the server answers 422 to a field that is null: its fastapi is 0.151 or later",
             error_code=ErrorCodes.PREFECT_SERVER_INCOMPATIBLE,
         ),
+    )
+
+
+def _older_than_here(server_version: str) -> str:
+    """What a person has to know of a server that is older than the Prefect here: workers ask it for more."""
+    try:
+        theirs, ours = Version(server_version), Version(version("prefect"))
+    except InvalidVersion:
+        return ""
+    if theirs.release[:2] >= ours.release[:2]:
+        return ""
+    right = ".".join(map(str, theirs.release[:2]))
+    return (
+        f", older than Prefect {ours} here: workers that are started here may ask it for more than it knows; "
+        f'`python -m pip install "prefect=={right}.*"` here, or upgrade the server'
     )
 
 

@@ -131,8 +131,12 @@ IMAGE_ENTRIES: tuple[CodeEntry, ...] = (
         explanation="The engine, or a command of the Dockerfile, had no space left.",
         remedies=(
             Remedy(
-                "`docker system prune` removes what nothing uses.",
+                "`deployment-cli deploy --recover ask` removes what this project built and nothing needs.",
                 Confidence.PROBABLE,
+            ),
+            Remedy(
+                "`docker system prune` removes what nothing uses, of other projects too.",
+                Confidence.ADVICE,
             ),
             Remedy(
                 "Leave large files out of the build context with .dockerignore.",

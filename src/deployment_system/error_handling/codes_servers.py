@@ -167,7 +167,7 @@ SERVER_ENTRIES: tuple[CodeEntry, ...] = (
         ),
         remedies=(
             Remedy(
-                "Upgrade the server.",
+                'Where the server runs: `python -m pip install -U "prefect>=3.2"`, and start it again.',
                 Confidence.ADVICE,
             ),
         ),

@@ -14,7 +14,9 @@ from deployment_system.error_handling.recovery_manager import (
     RecoveryOutcome,
 )
 
-_WORTH_A_RECOVERY = (Status.ROLLED_BACK, Status.INVALID)
+_WORTH_A_RECOVERY = (Status.ROLLED_BACK, Status.INVALID, Status.ROLLBACK_INCOMPLETE)
+"""What could not be put back, because an engine or a server went away, is put back by the next attempt before
+anything else; where nothing is mended, there is none, and that stays the outcome."""
 _WENT_WELL = (Status.DEPLOYED, Status.UNCHANGED)
 
 Attempt = Callable[[], DeployResult]
