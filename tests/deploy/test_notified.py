@@ -109,18 +109,24 @@ def test_a_channel_that_hangs_costs_its_timeout_and_nothing_else(workspace: Work
     assert "no answer within 1 seconds" in finished.errors
 
 
-def test_ctrl_c_while_a_channel_hangs_loses_neither_result_nor_message(workspace: Workspace) -> None:
-    """The exit status is that of the deployment."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_end_while_a_channel_hangs_loses_neither_deployment_nor_message(
+    workspace: Workspace, number: signal.Signals
+) -> None:
+    """After Ctrl-C and SIGTERM the result and the exit status are those of the deployment; of a process that
+    was killed nobody can say more than that its deployment is there."""
     workspace.write_flow("load")
     with hanging_server() as url:
         workspace.configure(top=routes(", events: [deployed]", ops=url).replace("seconds: 5", "seconds: 60"))
         running = workspace.start("deploy")
         assert running.stderr is not None
         wait_for(lambda: "notifying ops" in running.stderr.readline())
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         output, _ = running.communicate(timeout=60)
-    assert running.returncode == 0
-    assert "1 created" in output
+    killed = number == signal.SIGKILL
+    assert running.returncode == (-signal.SIGKILL if killed else 0)
+    assert killed or "1 created" in output
+    assert list(workspace.stored()) == [workspace.deployment_name("load")]
     assert workspace.run("notify", "list", "-ojson").document["waiting"] == 1
 
 
