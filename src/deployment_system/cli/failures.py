@@ -3,7 +3,6 @@
 import click
 
 from deployment_system.cli.invocation import Invocation
-from deployment_system.cli.notifying import tell
 from deployment_system.cli.output import write_errors
 from deployment_system.cli.recording import record_errors
 from deployment_system.error_handling import (
@@ -87,6 +86,8 @@ def _interrupted(by: str) -> DeploymentError:
 def _report(
     invocation: Invocation, errors: list[DeploymentSystemError], status: str, exit_status: int
 ) -> int:
+    from deployment_system.cli.notifying import tell  # by who has something to tell
+
     record_errors(invocation, errors)
     told = tell(invocation, status, errors)
     write_errors(invocation, errors, status, told.to_dict())
