@@ -172,8 +172,8 @@ def test_the_history_is_where_the_configuration_is(tmp_path: Path, start: str) -
     (tmp_path / ".git").mkdir()
     (tmp_path / "deployment-config.yaml").touch()
     folder = tmp_path / start
-    assert error_history._configuration(folder, None) == find_configuration(folder)
-    assert error_history._configuration(folder, Path("x.yaml")) == folder / "x.yaml"
+    assert error_history.configuration_file(folder, None) == find_configuration(folder)
+    assert error_history.configuration_file(folder, Path("x.yaml")) == folder / "x.yaml"
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_a_deployment_that_is_rolled_back_arrives_by_web_and_by_mail(
         {"route": "mail", "status": "queued"},
     ]
     [posted] = webhook.received
-    assert posted["title"] == f"{workspace.prefix}, development: failed, everything was put back"
+    assert posted["title"] == f"{workspace.prefix}, development: failed, and everything is as before"
     assert finished.codes[0] in posted["message"]
     [mail] = mailbox.messages
     assert mail["Subject"] == posted["title"]
@@ -157,7 +157,7 @@ def test_a_deployment_that_was_killed_is_told_by_the_next_process(
     assert "died in the middle" in webhook.titles[0]
     finished = told.run("recovery", "execute", "--auto-execute", "-o", "json")
     assert finished.status == 0, finished.output
-    assert webhook.titles[1:] == [f"{told.prefix}, development: failed, everything was put back"]
+    assert webhook.titles[1:] == [f"{told.prefix}, development: failed, and everything is as before"]
     told.run("notify", "deliver")
     assert len(webhook.received) == 2
 

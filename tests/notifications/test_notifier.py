@@ -96,7 +96,7 @@ def test_a_message_says_what_where_and_what_to_do(desk: Desk, webhook: Webhook) 
     error = DockerError("no space left", context=ErrorContext(file_path="Dockerfile", line_number=3))
     assert desk.tell(told(Event.ROLLED_BACK, error, summary="create 2")) == [Placed.QUEUED]
     [sent] = webhook.received
-    assert sent["title"] == "shop, production: failed, everything was put back"
+    assert sent["title"] == "shop, production: failed, and everything is as before"
     for part in ("create 2", "DOCKER_BUILD_FAILED: no space left (Dockerfile:3)", error.remediation[0]):
         assert part in sent["message"]
     assert sent["type"] == "failure"

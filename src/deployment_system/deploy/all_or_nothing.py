@@ -52,11 +52,11 @@ def run_transaction(
         f"{counted(len(plan.effective) + len(plan.effective_images), 'change')} in {plan.environment}",
         scope=scope_of(project),
     )
-    _note_for_who_is_told(project, manager, plan_id, command)
     as_planned = plan.effective
     interrupted_with = None
     cause: DeploymentSystemError | None = None
     try:
+        _note_for_who_is_told(project, manager, plan_id, command)
         if prepare is not None:
             plan, notes = prepare()
         applier.apply(plan.effective)

@@ -18,10 +18,10 @@ PLACE = re.compile(r"\{([^{}]*)\}|[{}]")
 _OUTCOMES = {
     Event.DEPLOYED: "deployed",
     Event.RECOVERED: "recovered",
-    Event.ROLLED_BACK: "failed, everything was put back",
+    Event.ROLLED_BACK: "failed, and everything is as before",
     Event.ROLLBACK_INCOMPLETE: "failed, and not everything could be put back",
     Event.UNFINISHED: "a deployment died in the middle and is not put back yet",
-    Event.INTERRUPTED: "interrupted, everything was put back",
+    Event.INTERRUPTED: "interrupted, and everything is as before",
     Event.INVALID: "invalid, nothing was changed",
     Event.LOCKED: "another deployer is at work",
     Event.FAILED: "failed",
