@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.deploy.conftest import Workspace
@@ -181,8 +182,11 @@ def test_a_configuration_is_written(shop: Workspace) -> None:
     """With every default; the server is the one that the environment names."""
     wanted = {"work_pools": {"name": {"any_": ["default-pool"]}}}
     was_there = bool(shop.ask("POST", "/work_pools/filter", wanted))
-    if not was_there:
-        shop.ask("POST", "/work_pools/", {"name": "default-pool", "type": "process"})
+    made = httpx.post(
+        f"{shop.server_url}/work_pools/", json={"name": "default-pool", "type": "process"}, timeout=60
+    )
+    # A busy server may have made it although it said 503 at first.
+    assert made.status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT)
     shop.environ["PREFECT_API_URL"] = shop.environ["SHOP_PREFECT_SERVER"]
     try:
         result = shop.run("deploy", "--config", "new/shop.yaml", "--recover", "auto", "-ojson")

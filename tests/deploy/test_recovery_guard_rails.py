@@ -236,3 +236,16 @@ def test_a_plan_is_run_for_an_error_of_the_history_or_for_its_code_alone(one_flo
     assert one_flow.deploy().status == 0
     misspelt = one_flow.run("recovery", "plans", "run", "server-awy", "-ojson")
     assert misspelt.codes == ["PLAN_NOT_FOUND"]
+
+
+def test_a_plan_of_ones_own_takes_the_place_of_one_with_its_name(one_flow: Workspace) -> None:
+    """It stands there once, and first."""
+    one_flow.write(
+        "recovery-plans.yaml",
+        "plans: {syntax-error: {for: [FLOW_SYNTAX_ERROR], description: by hand, guidance: [Ask Ada.]}}\n",
+    )
+    plans = one_flow.run("recovery", "plans", "list", "-ojson").document["plans"]
+    named = [plan["description"] for plan in plans if plan["name"] == "syntax-error"]
+    assert (named, plans[0]["name"]) == (["by hand"], "syntax-error")
+    misspelt_flow(one_flow)
+    assert one_flow.deploy("--recover", "auto").status == 3, "nobody mends it any more"
