@@ -100,9 +100,11 @@ def test_errors_from_before_anything_was_counted_are_counted(
         older.setattr(migrating, "MIGRATIONS", migrating.MIGRATIONS[:2])
         older.setattr(migrating, "KNOWN_VERSION", 2)
         with ErrorReporter(history=state_url) as reporter:
-            reporter.report_errors([DockerError("one"), DockerError("two")], environment="staging")
+            reporter.report_errors(
+                [DockerError(text) for text in ("one", "two", "two")], environment="staging"
+            )
     with open_store(state_url) as store:
-        assert [(each.environment, each.count) for each in store.measures.errors()] == [("staging", 2)]
+        assert [(each.environment, each.count) for each in store.measures.errors()] == [("staging", 3)]
 
 
 def test_transactions_that_are_forgotten_stay_counted(state_url: str, store: Store) -> None:

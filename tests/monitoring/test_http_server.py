@@ -11,6 +11,7 @@ from deployment_system.monitoring.api_request import json_answer, refuse
 from deployment_system.monitoring.http_server import MOST_CONNECTIONS, Answer, HttpServer, Request
 
 PATIENCE_SECONDS = 30
+THREAD = "the server of a test"
 
 
 @contextmanager
@@ -21,7 +22,7 @@ def running(
     server = HttpServer(
         ("127.0.0.1", 0), answer, refuse, request_seconds=request_seconds, answer_seconds=answer_seconds
     )
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, name=THREAD)
     thread.start()
     try:
         yield server
@@ -105,9 +106,11 @@ def test_the_end_waits_for_an_answer_on_its_way() -> None:
         idle, connection = connected(server), connected(server)
         connection.sendall(b"GET /slow HTTP/1.1\r\n\r\n")
         assert begun.wait(PATIENCE_SECONDS)
+        (serving,) = (each for each in threading.enumerate() if each.name == THREAD)
         ending = threading.Thread(target=server.shutdown)
         ending.start()
         assert idle.recv(1) == b"", "who only keeps a connection is sent away"
+        assert serving.is_alive(), "it ended before the answer was given"
         goes_on.set()
         assert b'"target": "/slow"' in connection.recv(65536)
         ending.join()
