@@ -228,21 +228,6 @@ def _ui(project: Project, server: PrefectServer) -> Check:
     return Check("Prefect UI", f"the pages at {view.url} ask {view.api_url}")
 
 
-def _older_than_here(server_version: str) -> str:
-    """What a person has to know of a server that is older than the Prefect here: workers ask it for more."""
-    try:
-        theirs, ours = Version(server_version), Version(version("prefect"))
-    except InvalidVersion:
-        return ""
-    if theirs.release[:2] >= ours.release[:2]:
-        return ""
-    right = ".".join(map(str, theirs.release[:2]))
-    return (
-        f", older than Prefect {ours} here: workers that are started here may ask it for more than it knows; "
-        f'`python -m pip install "prefect=={right}.*"` here, or upgrade the server'
-    )
-
-
 def _pool(
     project: Project,
     server: PrefectServer,

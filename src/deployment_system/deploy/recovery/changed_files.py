@@ -53,7 +53,10 @@ def _unusable(file: Path, what: str, error: Exception) -> DeploymentError:
 def diff_of(name: str, before: str, after: str) -> str:
     """As `diff -u` shows it, without secrets: lines beside the change are shown as well."""
     lines = unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"{name} (before)", f"{name} (after)"
+        before.splitlines(keepends=True),
+        after.splitlines(keepends=True),
+        f"{name} (before)",
+        f"{name} (after)",
     )
     ended = (line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n" for line in lines)
     return plain_text("".join(ended))
