@@ -126,6 +126,11 @@ class Workspace(Repository):
         return self.stored()[self.deployment_name(flow)]
 
 
+def recoveries_of(finished: Finished, *plans: str) -> list[dict[str, Any]]:
+    """What `doctor --fix` says of these plans: of a pool without a worker it makes one as well."""
+    return [each for each in finished.document["mended"] if each["plan"] in plans]
+
+
 @pytest.fixture
 def make_workspace(prefect_server: str, work_pool: str, tmp_path: Path) -> Callable[[str], Workspace]:
     """Makes repositories that go to the server directly."""
@@ -157,6 +162,8 @@ def workspace(
         made.proxy = proxy
         yield made
         made.leave_no_schedule()
+        if any((made.root / ".deployment-system" / "local").glob("*.json")):
+            made.run("down")  # of a worker that a recovery has started
     note_recoveries(request.node, made.finished)
 
 

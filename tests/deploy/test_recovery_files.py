@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.deploy.conftest import Workspace
+from tests.deploy.conftest import Workspace, recoveries_of
 
 CONFIGURATION = "deployment-config.yaml"
 RULE = "{NAME:load: {parameters: {limit: 3}, schedules: [{cron: '0 5 * * *', timezone: Europe/London}]}}"
@@ -307,7 +307,9 @@ def test_a_slip_in_the_requirements_is_mended_by_doctor(shop: Workspace, wrong: 
     assert "REQUIREMENTS_INVALID" in shop.run("validate", "-ojson").output
     assert "doctor --fix` would in requirements.txt, line 2" in shop.run("doctor").output
     told = shop.run("doctor", "--fix", "--auto-execute", "-ojson")
-    assert [each["status"] for each in told.document["mended"]] == ["recovered"], told.output
+    assert [each["status"] for each in recoveries_of(told, "requirement-misspelt")] == ["recovered"], (
+        told.output
+    )
     assert file.read_text() == f"# what flows need\n{right}"
     assert "REQUIREMENTS_INVALID" not in shop.run("validate", "-ojson").output
 
@@ -318,7 +320,9 @@ def test_a_requirement_that_clashes_when_it_is_read_is_put_back(shop: Workspace)
     shop.write("requirements-base.txt", "prefect<3\n")
     file = shop.write("requirements.txt", "prefect=3.8.8\n")
     told = shop.run("doctor", "--fix", "--auto-execute", "-ojson")
-    assert [each["status"] for each in told.document["mended"]] == ["in_vain"], told.output
+    assert [each["status"] for each in recoveries_of(told, "requirement-misspelt")] == ["in_vain"], (
+        told.output
+    )
     assert file.read_text() == "prefect=3.8.8\n"
 
 
@@ -335,7 +339,8 @@ def test_what_is_installed_and_not_declared_is_declared_by_doctor(shop: Workspac
     file = shop.write("requirements.txt", "prefect")
     assert "DEPENDENCY_NOT_DECLARED" in shop.run("validate", "-ojson").output
     told = shop.run("doctor", "--fix", "--auto-execute", "-ojson")
-    assert [each["status"] for each in told.document["mended"]] == ["recovered"], told.output
+    [mended] = recoveries_of(told, "dependency-not-declared")
+    assert mended["status"] == "recovered", told.output
     assert file.read_text() == "prefect\nhypothesis\n"
     assert "DEPENDENCY_NOT_DECLARED" not in shop.run("validate", "-ojson").output
 
@@ -358,7 +363,8 @@ def test_a_line_that_pip_would_not_read_is_taken_back(shop: Workspace, module: s
     imports(shop, module)
     file = shop.write("requirements.txt", "prefect \\\n")
     told = shop.run("doctor", "--fix", "--auto-execute", "-ojson")
-    assert [each["status"] for each in told.document["mended"]] == ["in_vain"], told.output
+    of_imports = recoveries_of(told, "dependency-not-declared", "dependency-missing")
+    assert [each["status"] for each in of_imports] == ["in_vain"], told.output
     assert file.read_text() == "prefect \\\n"
 
 

@@ -31,18 +31,27 @@ class Background:
 
 
 def start(name: str, command: Sequence[str], environ: Mapping[str, str], folder: Path) -> Background:
-    """Starts a process in a session of its own, its output in a file, and notes it durably."""
+    """Starts a process in a session of its own, its output in a file, and notes it durably. Raises
+    LOCAL_SERVER_START_FAILED where there is no such program."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(
-            list(command),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=dict(environ),
-            cwd=folder,
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=dict(environ),
+                cwd=folder,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise DeploymentError(
+                f"the local {name} cannot be started: {command[0]}: {error.strerror or error}",
+                error_code=ErrorCodes.LOCAL_SERVER_START_FAILED,
+                context=ErrorContext(operation=f"start the local {name}"),
+                cause=error,
+            ) from error
     background = Background(name, process.pid, began_at(process.pid) or "")
     _write(folder / f"{name}.json", background)
     return background
