@@ -249,6 +249,15 @@ BREAKING = "0.152.0"
 """With it a Prefect server starts, and answers 422 to fields that are null."""
 
 
+NO_INDEX = {
+    "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+    "PIP_CONFIG_FILE": "/dev/null",
+    "PIP_RETRIES": "0",
+    "PIP_NO_CACHE_DIR": "1",
+    "PIP_NO_INDEX": "1",
+}
+
+
 @pytest.fixture
 def broken_python(tmp_path: Path) -> Path:
     """An interpreter that has all that the tests have, and before that a FastAPI of its own."""
@@ -300,21 +309,17 @@ def test_a_fastapi_that_breaks_servers_is_replaced(with_broken_python: OwnPython
 @pytest.mark.recovers_in_vain("PREFECT_SERVER_INCOMPATIBLE", plan="server-fastapi")
 def test_a_fastapi_that_cannot_be_had_is_left(with_broken_python: OwnPython) -> None:
     """The index does not answer: pip's own words, and the version as it was."""
-    nowhere = {
-        "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
-        "PIP_RETRIES": "0",
-        "PIP_CONFIG_FILE": "/dev/null",
-    }
-    nowhere |= {"PIP_NO_CACHE_DIR": "1", "PIP_NO_INDEX": "1"}
-    failed = with_broken_python.run("doctor", "--fix", "--auto-execute", environ=nowhere)
+    failed = with_broken_python.run("doctor", "--fix", "--auto-execute", environ=NO_INDEX)
     assert failed.status == 1
     assert "No matching distribution found for fastapi" in failed.errors
     assert fastapi_of(str(with_broken_python.python)) == BREAKING
 
 
 @pytest.mark.recovers("PREFECT_SERVER_INCOMPATIBLE", plan="server-fastapi-of-up")
+@pytest.mark.recovers_in_vain("PREFECT_SERVER_INCOMPATIBLE", plan="server-fastapi-of-up")
 def test_a_local_server_with_that_fastapi_is_mended(with_broken_python: OwnPython) -> None:
-    """It answers 422 before, and takes the same request afterwards: started again, with another FastAPI."""
+    """It answers 422 before, and takes the same request afterwards: started again, with another FastAPI.
+    Where that one cannot be had, the server runs on as it was."""
     workspace = with_broken_python
     workspace.server_url = f"http://127.0.0.1:{free_port()}/api"
     workspace.configure()
@@ -322,6 +327,11 @@ def test_a_local_server_with_that_fastapi_is_mended(with_broken_python: OwnPytho
         assert workspace.run("up").status == 0
         before = workspace.run("doctor", "-ojson").document
         assert not check_named(before, "server's fastapi")
+        server = json.loads((workspace.root / ".deployment-system" / "local" / "server.json").read_text())
+        failed = workspace.run("doctor", "--fix", "--auto-execute", environ=NO_INDEX)
+        assert failed.status == 1
+        assert "No matching distribution found for fastapi" in failed.errors
+        assert began_at(server["pid"]) == server["began"]
         fixed = workspace.run("doctor", "--fix", "--auto-execute", "-ojson")
         assert [each["plan"] for each in fixed.document["mended"]] == ["server-fastapi-of-up"], fixed.output
         assert (fixed.status, fixed.document["healthy"]) == (0, True), fixed.output

@@ -1,7 +1,8 @@
 """Recovery of registries: real ones, which are away, or want a login that Docker has under another name."""
 
 import json
-import re
+import socket
+import threading
 from base64 import b64encode
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pytest
 from deployment_system.deploy.recovery.registry_logins import same_registry
 from tests.conftest import free_port
 from tests.deploy.conftest import Workspace
-from tests.deploy.container_shop import configured, made_shop
+from tests.deploy.container_shop import configured, made_shop, wait_until
 from tests.deploy.docker_world import registry_tags
-from tests.deploy.test_recovery_docker import assert_recovered, mended
+from tests.deploy.test_recovery_docker import assert_recovered, mended, says_recovered
 from tests.docker_engine import PASSWORD, USER, PrivateEngine, Registry, private_registry
 
 LOGIN = b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -34,18 +35,47 @@ def logged_in(workspace: Workspace, **logins: str) -> Path:
     return file
 
 
+class BrokenOff:
+    """Takes each connection to a port, and breaks it off: a registry on its way down, or up."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._socket.getsockname()[1])
+        self.count = 0
+        self._thread = threading.Thread(target=self._break_off, daemon=True)
+        self._thread.start()
+
+    def _break_off(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            connection.close()
+            self.count += 1
+
+    def end(self) -> None:
+        """Gives the port to another."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(30)
+
+
 @pytest.mark.recovers("DOCKER_REGISTRY_UNAVAILABLE", plan="registry-away")
 def test_a_registry_that_comes_back_is_waited_for(shop: Workspace, tmp_path: Path) -> None:
-    """It is started when the recovery says that it waits."""
-    port = free_port()
-    configured(shop, f"docker_registry: 127.0.0.1:{port}/team")
+    """It is asked again and again once the recovery says that it waits, and starts only then."""
+    broken = BrokenOff()
+    configured(shop, f"docker_registry: 127.0.0.1:{broken.port}/team")
     running = shop.start("deploy", "--recover", "auto")
     assert running.stderr is not None
-    assert any(f"wait up to 20 s for the registry 127.0.0.1:{port}" in line for line in running.stderr)
-    with private_registry(tmp_path / "registry", port=port) as registry:
+    assert any(f"s for the registry 127.0.0.1:{broken.port}" in line for line in running.stderr)
+    asked = broken.count
+    wait_until(lambda: broken.count >= asked + 3)
+    broken.end()
+    with private_registry(tmp_path / "registry", port=broken.port) as registry:
         output, errors = running.communicate(timeout=120)
         assert running.returncode == 0, output + errors
-        assert re.search(r"recovered in [\d.]+ s: waited", errors), errors
+        assert says_recovered(errors, "waited")
         assert registry_tags(registry, f"team/{shop.prefix}")
 
 
