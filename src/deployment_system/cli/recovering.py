@@ -52,10 +52,15 @@ def recovering(invocation: Invocation, mode: str | None, attempt: Callable[[], D
 
 
 def mend_here(
-    invocation: Invocation, errors: Sequence[DeploymentSystemError], *, auto: bool
+    invocation: Invocation,
+    errors: Sequence[DeploymentSystemError],
+    *,
+    auto: bool,
+    each_for_itself: bool = False,
 ) -> Sequence[Recovery]:
     """Carries out what the plans of this folder can do about these errors, and says what came of it. Where
-    the plans or the state cannot be used, that is said, and nothing is mended: the errors stay the matter."""
+    the plans or the state cannot be used, that is said, and nothing is mended: the errors stay the matter.
+    `each_for_itself`: one that is not mended keeps no other from being so."""
     auto = auto and not _protected(invocation)
     with ExitStack() as stack:
         try:
@@ -65,7 +70,12 @@ def mend_here(
             write_note(invocation, "nothing can be mended, because:")
             say_errors(invocation, problems)
             return ()
-        done = mend(manager, errors, lambda step: agreed(invocation, step, auto=auto))
+        done = mend(
+            manager,
+            errors,
+            lambda step: agreed(invocation, step, auto=auto),
+            each_for_itself=each_for_itself,
+        )
         mended_all = bool(done) and done[-1].outcome is RecoveryOutcome.RECOVERED
         hinted = (
             () if mended_all else dict.fromkeys(text for error in errors for text in hints(manager, error))

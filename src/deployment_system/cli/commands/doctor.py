@@ -35,7 +35,7 @@ def doctor(invocation: Invocation, /, fix: bool, auto_execute: bool, **values: A
         if (auto_execute or invocation.yes) and (project := project_or_none(invocation)) is not None:
             invocation.yes = True
             check_protection(invocation, project)
-        done = mend_here(invocation, [*report.errors, *report.hints], auto=auto_execute)
+        done = mend_here(invocation, [*report.errors, *report.hints], auto=auto_execute, each_for_itself=True)
         report = _checked(invocation) if done else report
     elif report.errors or report.hints:
         report, would, hinted = _with_plans(invocation, report)

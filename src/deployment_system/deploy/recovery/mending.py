@@ -23,9 +23,16 @@ Attempt = Callable[[], DeployResult]
 Mend = Callable[[Sequence[DeploymentSystemError]], Sequence[Recovery]]
 
 
-def mend(manager: RecoveryManager, errors: Iterable[DeploymentSystemError], agreed: Agreed) -> list[Recovery]:
+def mend(
+    manager: RecoveryManager,
+    errors: Iterable[DeploymentSystemError],
+    agreed: Agreed,
+    *,
+    each_for_itself: bool = False,
+) -> list[Recovery]:
     """Carries out what can be done about these errors, each cause once; where one plan does not help, the
-    next one. Ends with the first error that is not mended."""
+    next one. Ends with the first error that is not mended: what all of them kept from being done could not be
+    done then. `each_for_itself`: there is no such thing, and it goes on."""
     causes = distinct(manager, errors)
     if refusal := too_broad(_flows(error for error, _ in causes), manager.limits):
         (_, first), *_ = causes
@@ -42,7 +49,10 @@ def mend(manager: RecoveryManager, errors: Iterable[DeploymentSystemError], agre
                 break
             done.append(another)
             tried.add(another.plan.name)
-        if done[-1].outcome is not RecoveryOutcome.RECOVERED:
+        ended = done[-1].outcome
+        if ended is RecoveryOutcome.INCOMPLETE or (
+            ended is not RecoveryOutcome.RECOVERED and not each_for_itself
+        ):
             break
     return done
 
