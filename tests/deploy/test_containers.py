@@ -1,5 +1,6 @@
 """Container deployments on a real engine, registry and server: images are part of the transaction."""
 
+import signal
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,8 @@ from deployment_system.builders.engine import DockerEngine
 from tests.deploy.conftest import Workspace
 from tests.deploy.docker_world import DOCKER_POOL, Images, registry_tags
 from tests.docker_engine import BUSYBOX, PrivateEngine, Registry
+from tests.monitoring.serving import Serving, serving, wait_for
+from tests.monitoring.test_metrics import numbers
 from tests.recording_proxy import Fault, RecordingProxy
 
 CREATE = "^/api/deployments/$"
@@ -72,6 +75,35 @@ def test_an_image_is_built_once_named_by_its_content_and_used(shop: Workspace, i
     again = shop.deploy()
     assert (again.status, again.document["status"]) == (0, "unchanged")
     assert shop.proxy.writes == []
+    shown = numbers(shop.run("metrics", "show").output)
+    assert shown["image_build_duration_seconds_count{environment=development}"] == 1
+
+
+def test_serve_is_ready_while_engine_registry_and_server_answer(
+    shop: Workspace, running_engine: PrivateEngine, registry: Registry
+) -> None:
+    """One that hangs is told within the deadline, and holds up nobody who asks for something else."""
+    configured(shop, f"docker_registry: {registry.host}/team")
+    assert shop.proxy is not None
+
+    def said(running: Serving) -> dict[str, str | None]:
+        answer = running.get("/health/ready").json()
+        return {each["name"]: each["error_code"] for each in answer["dependencies"]}
+
+    well = dict.fromkeys(("state", "prefect", "docker", "registry"))
+    with serving(shop) as running:
+        assert said(running) == well
+        assert running.get("/health/ready").status_code == 200
+        running_engine.signal(signal.SIGSTOP)
+        shop.proxy.faults.append(Fault("GET", "/admin/version", delay_seconds=10, times=1))
+        try:
+            hanging = {"docker": "DOCKER_DAEMON_TIMEOUT", "prefect": "PREFECT_API_TIMEOUT"}
+            wait_for(lambda: said(running) == well | hanging)
+            assert running.get("/health/live").status_code == 200
+            assert 'dependency_up{dependency="docker"} 0.0' in running.get("/metrics").text
+        finally:
+            running_engine.signal(signal.SIGCONT)
+        wait_for(lambda: said(running) == well)
 
 
 def test_both_types_of_one_flow_and_one_of_them_alone(shop: Workspace) -> None:
