@@ -42,6 +42,8 @@ PATIENCE_SECONDS = 2.0
 """How long a command that has ended waits for a state that others write to."""
 
 _log = logging.getLogger(__name__)
+# Who has not set up logging is not talked to: Python would print every warning to standard error.
+_log.addHandler(logging.NullHandler())
 
 
 @dataclass

@@ -47,6 +47,8 @@ _WITHOUT_TOKEN = ("/health/live", "/health/ready")
 """Who watches over processes cannot show one: it hears whether it is well, and nothing more."""
 
 _log = logging.getLogger(__name__)
+# Who has not set up logging is not talked to: Python would print every warning to standard error.
+_log.addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)

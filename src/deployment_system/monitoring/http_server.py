@@ -26,6 +26,8 @@ END_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)
+# Who has not set up logging is not talked to: Python would print every warning to standard error.
+_log.addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
