@@ -192,8 +192,8 @@ SAMPLED = {
     "test_engine_trouble.py": 8,
     "test_failures.py": 14,
     "test_monitoring.py": 4,
-    "test_notified.py": 7,
-    "test_outcome_events.py": 6,
+    "test_notified.py": 6,
+    "test_outcome_events.py": 5,
     "test_ownership.py": 12,
     "test_prefect_yaml_steps.py": 8,
     "test_rare_faults.py": 4,
@@ -209,7 +209,7 @@ SAMPLED = {
     "test_server_killed.py": 1,
     "test_state_disasters.py": 4,
     "test_state_in_postgresql.py": 3,
-    "test_visibility.py": 7,
+    "test_visibility.py": 5,
 }
 """How many tests of a file a CI run takes: each takes seconds, and all together a quarter of an hour."""
 

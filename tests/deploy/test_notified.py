@@ -60,7 +60,7 @@ def test_a_deployment_that_went_well_is_told_where_that_is_wanted(told: Workspac
     assert told.deploy().status == 0
     assert told.deploy().document["status"] == "unchanged"
     assert webhook.titles == [f"{told.prefix}, development: deployed"]
-    assert "create 1" in webhook.received[0]["message"]
+    assert "1 created" in webhook.received[0]["message"]
 
 
 def test_repeats_are_folded_across_processes(

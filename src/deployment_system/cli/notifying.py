@@ -46,9 +46,11 @@ class Told:
         """Sends what is due. A channel that fails is told on standard error and kept in the history."""
         if self.telling is None:
             return
-        if self.placements:
-            names = ", ".join(dict.fromkeys(placement.route for placement in self.placements))
-            write_note(self.invocation, f"… notifying {names}")
+        usable = [
+            each.route for each in self.placements if not self.telling.notifier.routes[each.route].unset
+        ]
+        if usable:
+            write_note(self.invocation, f"… notifying {', '.join(usable)}")
         try:
             self.errors += deliver(self.telling, self.unplaced)
         except (KeyboardInterrupt, SystemExit):

@@ -25,8 +25,9 @@ from deployment_system.deploy import deploying
 from deployment_system.deploy.assess import Options
 from deployment_system.deploy.deploying import DeployOptions
 from deployment_system.deploy.pace import DEFAULT_CEILING
+from deployment_system.deploy.plan import Action
 from deployment_system.deploy.planning import Selection
-from deployment_system.deploy.result import DeployResult
+from deployment_system.deploy.result import DeployResult, Status
 from deployment_system.error_handling.recovery_manager import Recovery
 
 
@@ -119,5 +120,7 @@ def show_result(invocation: Invocation, result: DeployResult, recoveries: Sequen
 
 def _changes(result: DeployResult) -> str:
     """What was to be done, in a few words."""
-    counts = {action: number for action, number in result.plan.summary.items() if number}
-    return ", ".join(f"{action} {number}" for action, number in counts.items())
+    words = "{} {}d" if result.status in (Status.DEPLOYED, Status.RECOVERED) else "{} to {}"
+    counts = {action: count for action, count in result.plan.summary.items() if count}
+    counts.pop(Action.UNCHANGED.value, None)
+    return ", ".join(words.format(count, action) for action, count in counts.items())
