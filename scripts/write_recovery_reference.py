@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -115,16 +115,19 @@ recovery itself, as `make recovery-evidence` has measured it.
 class Seen:
     """What tests on the real thing have seen of one plan and one code."""
 
-    mended: tuple[float, ...] = ()
-    """Seconds of each time that it helped."""
+    mended: int = 0
+    """How often it helped."""
+    seconds: tuple[float, ...] = ()
+    """Of each time that it helped and that was measured."""
     in_vain: int = 0
     """How often it did not help, and everything was as before."""
 
     def __str__(self) -> str:
         if not self.mended and not self.in_vain:
             return "no"
-        took = f"mended in {median(self.mended):.2f} s" if self.mended else "not seen to mend"
-        return took + (", and put back where it did not help" if self.in_vain else "")
+        took = f" in {median(self.seconds):.2f} s" if self.seconds else ""
+        did = f"mended{took}" if self.mended else "not seen to mend"
+        return did + (", and put back where it did not help" if self.in_vain else "")
 
 
 def read_evidence() -> Mapping[tuple[str, str], Seen]:
@@ -134,9 +137,10 @@ def read_evidence() -> Mapping[tuple[str, str], Seen]:
         key = (each["code"], each["plan"])
         seen = found.get(key, Seen())
         if each["helped"]:
-            found[key] = Seen((*seen.mended, each["seconds"] or 0.0), seen.in_vain)
+            measured = () if each["seconds"] is None else (each["seconds"],)
+            found[key] = replace(seen, mended=seen.mended + 1, seconds=(*seen.seconds, *measured))
         else:
-            found[key] = Seen(seen.mended, seen.in_vain + 1)
+            found[key] = replace(seen, in_vain=seen.in_vain + 1)
     return found
 
 

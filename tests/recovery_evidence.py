@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.repositories import Finished
+from tests.repositories import Finished, Repository
 
 OPTION = "--recovery-evidence"
 CLAIMS_OPTION = "--recovery-claims"
@@ -38,7 +38,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(collector, "recovery-evidence-collector")
 
 
-def note_recoveries(item: pytest.Item, finished: Iterable[Finished]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Looks at what a test has run in its repositories, whatever its fixtures call them."""
+    for value in getattr(item, "funcargs", {}).values():
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, Repository):
+                _note_recoveries(item, each.finished)
+
+
+def _note_recoveries(item: pytest.Item, finished: Iterable[Finished]) -> None:
     """Keeps with a test how long each plan took that was carried out by what it ran."""
     seconds = {
         recovery["plan"]: recovery["seconds"]
@@ -47,7 +56,9 @@ def note_recoveries(item: pytest.Item, finished: Iterable[Finished]) -> None:
         if recovery.get("seconds") is not None
     }
     if seconds:
-        item.user_properties.append((SECONDS, seconds))
+        earlier = dict(item.user_properties).get(SECONDS, {})
+        item.user_properties[:] = [each for each in item.user_properties if each[0] != SECONDS]
+        item.user_properties.append((SECONDS, {**earlier, **seconds}))
 
 
 def _recoveries(output: str) -> list[dict[str, Any]]:
@@ -91,7 +102,7 @@ class _Collector:
         elif report.when == "teardown" and report.passed and report.nodeid in self.passed:
             seconds = dict(report.user_properties).get(SECONDS, {})
             for claim in self.marked[report.nodeid]:
-                took = seconds.get(claim["plan"])  # type: ignore[attr-defined] # what note_recoveries made
+                took = seconds.get(claim["plan"])  # type: ignore[attr-defined] # what _note_recoveries made
                 self.seen.append({**claim, "test": report.nodeid, "seconds": took and round(took, 2)})
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -16,7 +16,6 @@ import pytest
 from tests.conftest import POOL
 from tests.deploy.docker_world import DOCKER_POOL, DOCKER_TEMPLATE
 from tests.recording_proxy import RecordingProxy, recording_proxy
-from tests.recovery_evidence import note_recoveries
 from tests.repositories import Finished, Repository
 
 FLOW = '''"""Made by a test."""
@@ -153,9 +152,7 @@ def docker_pool(prefect_server: str) -> str:
 
 
 @pytest.fixture
-def workspace(
-    make_workspace: Callable[[str], Workspace], request: pytest.FixtureRequest
-) -> Iterator[Workspace]:
+def workspace(make_workspace: Callable[[str], Workspace]) -> Iterator[Workspace]:
     """A repository whose requests to the real server are noted, and can be made to fail."""
     made = make_workspace("repository")
     with recording_proxy(made.server_url) as proxy:
@@ -164,7 +161,6 @@ def workspace(
         made.leave_no_schedule()
         if any((made.root / ".deployment-system" / "local").glob("*.json")):
             made.run("down")  # of a worker that a recovery has started
-    note_recoveries(request.node, made.finished)
 
 
 @pytest.fixture
