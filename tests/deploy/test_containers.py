@@ -95,7 +95,7 @@ def test_serve_is_ready_while_engine_registry_and_server_answer(
         assert said(running) == well
         assert running.get("/health/ready").status_code == 200
         running_engine.signal(signal.SIGSTOP)
-        shop.proxy.faults.append(Fault("GET", "/admin/version", delay_seconds=10, times=1))
+        shop.proxy.faults.append(Fault("GET", "/admin/version", delay_seconds=6, times=1))
         try:
             hanging = {"docker": "DOCKER_DAEMON_TIMEOUT", "prefect": "PREFECT_API_TIMEOUT"}
             wait_for(lambda: said(running) == well | hanging)
@@ -104,6 +104,7 @@ def test_serve_is_ready_while_engine_registry_and_server_answer(
         finally:
             running_engine.signal(signal.SIGCONT)
         wait_for(lambda: said(running) == well)
+    wait_for(lambda: shop.proxy is not None and shop.proxy.in_flight == 0)
 
 
 def test_both_types_of_one_flow_and_one_of_them_alone(shop: Workspace) -> None:
