@@ -46,17 +46,19 @@ class Told:
         """Sends what is due. A channel that fails is told on standard error and kept in the history."""
         if self.telling is None:
             return
-        usable = [
-            each.route for each in self.placements if not self.telling.notifier.routes[each.route].unset
-        ]
+        try:
+            self._say_whom(self.telling)
+            self.errors += deliver(self.telling, self.unplaced)
+            say_failures(self.invocation, self.errors)
+        except (KeyboardInterrupt, SystemExit):
+            # The result is written, and stays the result. What was not sent waits for the next command.
+            return
+
+    def _say_whom(self, telling: "Telling") -> None:
+        routes = telling.notifier.routes
+        usable = [each.route for each in self.placements if not routes[each.route].unset]
         if usable:
             write_note(self.invocation, f"… notifying {', '.join(usable)}")
-        try:
-            self.errors += deliver(self.telling, self.unplaced)
-        except (KeyboardInterrupt, SystemExit):
-            # The result is written. What was not sent waits for the next command.
-            return
-        say_failures(self.invocation, self.errors)
 
 
 def tell(

@@ -14,6 +14,7 @@ from deployment_system.error_handling.hidden_secrets import without_secrets
 _SHORTEST_TOKEN = 8
 """Characters of a part of a URL that may be a token; what is shorter is told by the word for it."""
 _LONGEST_REASON = 300
+_PIECE_SECONDS = 0.2
 _NOT_UNDERSTOOD = (ErrorCodes.NOTIFICATION_URL_INVALID, "Apprise does not understand its URL")
 _TYPES = {None: "info", ErrorSeverity.LOW: "warning", ErrorSeverity.MEDIUM: "warning"}
 """How Apprise marks a message; anything graver is a failure."""
@@ -73,7 +74,9 @@ def send_all(sendings: Sequence[Sending], timeout_seconds: float) -> list[Failur
             thread.start()
         deadline = time.monotonic() + timeout_seconds
         for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            # In short pieces: a Ctrl-C that another thread of this process was told of is seen between them.
+            while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+                thread.join(min(left, _PIECE_SECONDS))
         return list(done)
 
 
