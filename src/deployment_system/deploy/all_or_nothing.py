@@ -1,6 +1,5 @@
 """A plan's changes as one transaction: all of them are made, or everything is put back."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -26,9 +25,10 @@ from deployment_system.error_handling import (
     RollbackPlan,
 )
 from deployment_system.error_handling.counted import counted
+from deployment_system.error_handling.loggers import logger_of
 from deployment_system.error_handling.store import Note
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 
 def run_transaction(

@@ -1,6 +1,5 @@
 """Sends the events of a transaction to its server: after it is over, once, and whatever comes of that."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -20,6 +19,7 @@ from deployment_system.error_handling import (
     RetryPolicies,
     RollbackPlan,
 )
+from deployment_system.error_handling.loggers import logger_of
 
 TIMEOUT_SECONDS = 5.0
 """How long the server may take: the command has done what it was for."""
@@ -32,7 +32,7 @@ _STATUSES = {
     Status.INTERRUPTED: "interrupted",
 }
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 
 def emit_outcome(

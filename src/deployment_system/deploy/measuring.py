@@ -4,7 +4,6 @@ Monitoring must not get in the way: where the measures cannot be written, the lo
 as it would have.
 """
 
-import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from deployment_system.deploy.problems import ProblemsFound
 from deployment_system.deploy.project import Project
 from deployment_system.deploy.result import DeployResult, Status
 from deployment_system.error_handling import DeploymentSystemError, ErrorCodes
+from deployment_system.error_handling.loggers import logger_of
 from deployment_system.error_handling.store import open_store
 from deployment_system.monitoring.names import (
     COMMAND_SECONDS,
@@ -41,9 +41,7 @@ OTHER_PLANS = "other"
 PATIENCE_SECONDS = 2.0
 """How long a command that has ended waits for a state that others write to."""
 
-_log = logging.getLogger(__name__)
-# Who has not set up logging is not talked to: Python would print every warning to standard error.
-_log.addHandler(logging.NullHandler())
+_log = logger_of(__name__)
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """`serve`: what a project's state and health say, answered to requests. Nothing can be changed from here."""
 
 import ipaddress
-import logging
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -26,6 +25,7 @@ from deployment_system.error_handling import (
     KnownSecrets,
     RollbackPlan,
 )
+from deployment_system.error_handling.loggers import logger_of
 from deployment_system.monitoring import api_request as api
 from deployment_system.monitoring.exposition import as_asked
 from deployment_system.monitoring.http_server import Answer, HttpServer, Request
@@ -46,9 +46,7 @@ _PARAMETERS: Mapping[str, tuple[str, ...]] = {
 _WITHOUT_TOKEN = ("/health/live", "/health/ready")
 """Who watches over processes cannot show one: it hears whether it is well, and nothing more."""
 
-_log = logging.getLogger(__name__)
-# Who has not set up logging is not talked to: Python would print every warning to standard error.
-_log.addHandler(logging.NullHandler())
+_log = logger_of(__name__)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ What an earlier process left unfinished is settled before anything new begins.
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -35,6 +34,7 @@ from deployment_system.error_handling import (
     UndoHandlers,
     ValidationError,
 )
+from deployment_system.error_handling.loggers import logger_of
 from deployment_system.error_handling.store import Lock, Note, Owner, open_store
 from deployment_system.error_handling.store.leases import LeaseKeeper
 from deployment_system.monitoring.names import LOCK_OF_DEPLOYER
@@ -48,7 +48,7 @@ _REFUSALS = (ErrorCodes.DEPLOYMENT_CREATE_FAILED, ErrorCodes.DEPLOYMENT_UPDATE_F
 _CLIENT_ERRORS = range(400, 500)
 """The statuses with which a server says that what it was sent is wrong; 500 says that the server is."""
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 OnWait = Callable[[Lock], None]
 

@@ -17,9 +17,9 @@ from deployment_system.error_handling.error_codes import ErrorCodes
 from deployment_system.error_handling.error_types import ConfigurationError
 from deployment_system.error_handling.known_secrets import KnownSecrets
 from deployment_system.error_handling.log_levels import level_of, not_one_of
+from deployment_system.error_handling.loggers import ROOT_LOGGER
 from deployment_system.error_handling.plain_values import plain_text
 
-ROOT_LOGGER = "deployment_system"
 LARGEST_FILE = 10 * 1024 * 1024
 """Bytes of a log file before it makes room for a new one."""
 BACKUPS = 5

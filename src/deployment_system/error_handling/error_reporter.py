@@ -32,6 +32,7 @@ from deployment_system.error_handling.error_report import (
 from deployment_system.error_handling.error_types import RecoveryError
 from deployment_system.error_handling.known_secrets import KnownSecrets
 from deployment_system.error_handling.log_levels import LOG_LEVELS, level_of
+from deployment_system.error_handling.loggers import logger_of
 from deployment_system.error_handling.report_file import ReportFile
 from deployment_system.error_handling.store import ErrorFilter, ErrorRecords, Owner, Store, open_store
 from deployment_system.error_handling.store.error_records import EVERY_ERROR
@@ -48,9 +49,7 @@ _ALREADY_NAMED = ("environment", "plan_id", "command")
 History = str | Path | Store | Callable[[], Store] | None
 """A store, where it is, or how to open it; None: in memory."""
 
-_log = logging.getLogger(LOGGER_NAME)
-# Who has not set up logging is not talked to: Python would print every error to standard error.
-_log.addHandler(logging.NullHandler())
+_log = logger_of(LOGGER_NAME)
 
 
 class ErrorReporter(Closing):

@@ -5,13 +5,13 @@ anything is changed, so that there is no change without one.
 """
 
 import hashlib
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from deployment_system.error_handling.error_types import DeploymentSystemError
+from deployment_system.error_handling.loggers import logger_of
 from deployment_system.error_handling.plain_values import json_value
 from deployment_system.error_handling.recovery_outcomes import Recovery
 from deployment_system.error_handling.store import OperationRecord, Owner, State, Store
@@ -22,7 +22,7 @@ BEGUN = "begun"
 LONGEST_VALUE = 300
 """Characters of one value, as JSON: a work pool's template has tens of thousands."""
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ It is the same for a failed deployment, a crash, a crash of the roll back itself
 is to be done follows from what the journal says and what is found.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from typing import Any
 
 from deployment_system.error_handling.error_codes import ErrorCodes
 from deployment_system.error_handling.error_types import DeploymentSystemError
+from deployment_system.error_handling.loggers import logger_of
 from deployment_system.error_handling.store.journal import Journal
 from deployment_system.error_handling.store.locks import Lock
 from deployment_system.error_handling.store.records import Mark, OperationRecord, OperationStatus
@@ -31,7 +31,7 @@ OnUndone = Callable[[int, int, str], None]
 
 AS_BEFORE = (OperationStatus.ROLLED_BACK, OperationStatus.SKIPPED)
 
-_log = logging.getLogger(__name__)
+_log = logger_of(__name__)
 
 _STORE_CODES = (ErrorCodes.STATE_FULL, ErrorCodes.STATE_BUSY, ErrorCodes.STATE_UNUSABLE)
 

@@ -5,7 +5,6 @@ answer however slowly they come, answers in JSON also for what is no HTTP, and a
 that are on their way.
 """
 
-import logging
 import socket
 import socketserver
 import threading
@@ -16,6 +15,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from deployment_system.error_handling.loggers import logger_of
+
 MOST_CONNECTIONS = 64
 REQUEST_SECONDS = 15.0
 """How long a client may take for a request, and how long a connection may be kept without one."""
@@ -25,9 +26,7 @@ END_SECONDS = 5.0
 """How long the end waits for answers that are on their way."""
 _LOOK_SECONDS = 0.5
 
-_log = logging.getLogger(__name__)
-# Who has not set up logging is not talked to: Python would print every warning to standard error.
-_log.addHandler(logging.NullHandler())
+_log = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True)
