@@ -10,7 +10,7 @@ from typing import Protocol
 import httpx
 
 from tests.crash_sweep.scenario import STATE_FOLDER, Scenario
-from tests.crash_sweep.system_calls import Calls, calls_in, killing, needed_strace, traced
+from tests.crash_sweep.system_calls import Calls, calls_in, needed_strace, signalling, traced
 from tests.recording_proxy import Fault
 from tests.repositories import Finished
 
@@ -70,13 +70,14 @@ class AtCall:
 
     call: str
     number: int
+    signal_name: str = "SIGKILL"
 
     def __str__(self) -> str:
         return f"at its {self.call} number {self.number}"
 
     def run(self, scenario: Scenario, *arguments: str) -> Finished:
         """See `Point`."""
-        through = killing(needed_strace(), self.call, self.number)
+        through = signalling(needed_strace(), self.call, self.number, self.signal_name)
         return _ended(scenario.workspace.start(*arguments, through=through))
 
 

@@ -101,11 +101,11 @@ def traced(strace: str, log: Path) -> list[str]:
     return [strace, "-f", "-qq", "-s", "256", "-o", str(log)]
 
 
-def killing(strace: str, call: str, number: int) -> list[str]:
-    """What to put before a command so that it is killed when it makes the call for that many-th time.
+def signalling(strace: str, call: str, number: int, name: str = "SIGKILL") -> list[str]:
+    """What to put before a command so that it gets a signal when it makes the call for that many-th time.
 
     Not with --seccomp-bpf, which would be faster: then the signal comes too late, or not at all."""
-    inject = f"inject={call}:signal=SIGKILL:when={number}"
+    inject = f"inject={call}:signal={name}:when={number}"
     return [strace, "-f", "-qq", "-o", os.devnull, "-e", f"trace={call}", "-e", inject]
 
 

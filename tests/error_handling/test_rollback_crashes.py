@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from deployment_system.error_handling import FileHandler, OperationStatus, RollbackManager, UndoHandlers
 from deployment_system.error_handling.store import open_store
 from tests.conftest import CRASH_POINTS
-from tests.crash_sweep.system_calls import killing, needed_strace
+from tests.crash_sweep.system_calls import needed_strace, signalling
 
 Record = Callable[[str, object], None]
 FILES = FileHandler()
@@ -96,7 +96,7 @@ def recovered(state: Path, folder: Path, before: dict[str, Any]) -> None:
 
 def killed_at(call: str, number: int, state: Path, folder: Path, what: str) -> bool:
     """Whether the process was killed at its call of that number; False: it ended before."""
-    process = child(state, folder, what, *killing(needed_strace(), call, number))
+    process = child(state, folder, what, *signalling(needed_strace(), call, number))
     _, errors = process.communicate(timeout=60)
     assert process.returncode in (0, -signal.SIGKILL), errors.decode()
     return process.returncode != 0

@@ -3,12 +3,14 @@
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from deployment_system.cli.held_signals import HeldSignals
 
 FORMATS = ("text", "json")
 FINDINGS_FORMATS = ("sarif", "github", "junit")
@@ -38,6 +40,8 @@ class Invocation:
     """The environment that is acted on, once the configuration was read."""
     recoveries: tuple[Mapping[str, Any], ...] = ()
     """What was tried in order to mend a failure, as JSON values: told with the failure, too."""
+    signals: HeldSignals = field(default_factory=HeldSignals)
+    """Held between the end of a transaction and its result."""
     secrets: tuple[str | None, ...] = ()
     """Values that must not be told: how the servers are logged in to."""
 

@@ -42,6 +42,7 @@ def recovering(invocation: Invocation, mode: str | None, attempt: Callable[[], D
         return TriedAgain(attempt())
 
     def mend_all(errors: Sequence[DeploymentSystemError]) -> Sequence[Recovery]:
+        invocation.signals.release()
         done = mend_here(invocation, errors, auto=mode == "auto")
         invocation.recoveries = tuple(recovery.to_dict() for recovery in done)
         if done and done[-1].outcome is RecoveryOutcome.RECOVERED:

@@ -41,12 +41,14 @@ def run_transaction(
     prepare: Callable[[], tuple[Plan, Sequence[Note]]] | None = None,
     finish: Callable[[], None] | None = None,
     command: str = "deploy",
+    on_settled: Callable[[], None] | None = None,
 ) -> DeployResult:
     """Makes the plan's changes and commits, the notes with them, or puts back what was changed. Raises
     nothing but what the store does before anything was begun: how it ended stands in the result.
 
     `prepare` runs steps and makes the images that the plan needs, and gives the plan that knows what came of
-    them, with the notes on it; `finish` is the last thing before the commit.
+    them, with the notes on it; `finish` is the last thing before the commit; `on_settled` is called when the
+    transaction is over.
     """
     plan_id = manager.start_transaction(
         f"{counted(len(plan.effective) + len(plan.effective_images), 'change')} in {plan.environment}",
@@ -73,6 +75,8 @@ def run_transaction(
     except Exception as error:  # noqa: BLE001 - whatever it is, what was changed is put back and told
         cause = _unforeseen(error)
     errors = [] if cause is None else [cause, *_rolled_back(manager, plan, applier, plan_id, cause)]
+    if on_settled is not None:
+        on_settled()
     if cause is not None and not plan.steps and not applier.server.answers_lost:
         # A step may give something else the next time: the plan does not say what. And after a lost answer
         # it may not be the content's fault that a verification failed.

@@ -80,6 +80,8 @@ class DeployOptions:
     """Import each container deployment's flow in its image before it is deployed."""
     on_build_line: Callable[[str], object] | None = None
     """Told each line of a build and a push."""
+    on_settled: Callable[[], None] | None = None
+    """Called once the transaction is over, in one way or the other: what comes then is only told."""
 
 
 def deploy(
@@ -153,7 +155,9 @@ def _deploy(
         prepare = None
         if plan.steps or plan.effective_images or (options.preflight and plan.images):
             prepare = partial(_prepare, project, manager, planned, plan, planning, options, progress)
-        return run_transaction(project, applier, manager, plan, began, [declared], prepare)
+        return run_transaction(
+            project, applier, manager, plan, began, [declared], prepare, on_settled=options.on_settled
+        )
 
 
 def _planned_anew(
@@ -247,7 +251,16 @@ def _clean(
         applier = _applier(project, server, options, manager, progress)
         applier = replace(applier, deletion_refused=ErrorCodes.DEPLOYMENT_CLEANUP_FAILED)
         finish = partial(_remove_images, project, manager, plan, progress) if plan.removed_images else None
-        return run_transaction(project, applier, manager, plan, began, finish=finish, command="clean")
+        return run_transaction(
+            project,
+            applier,
+            manager,
+            plan,
+            began,
+            finish=finish,
+            command="clean",
+            on_settled=options.on_settled,
+        )
 
 
 def _applier(

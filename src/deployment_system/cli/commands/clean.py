@@ -49,7 +49,7 @@ def clean(
         result = deploying.clean(
             project,
             Selection(types, only),
-            DeployOptions(dry_run=dry_run, force=force, images=images),
+            DeployOptions(dry_run=dry_run, force=force, images=images, on_settled=invocation.signals.hold),
             confirm=question(invocation, project, progress),
             progress=progress,
         )

@@ -97,13 +97,18 @@ def _attempt(invocation: Invocation, selection: Selection, options: DeployOption
     if not options.dry_run:
         check_protection(invocation, project)
     with shown_progress(invocation) as progress:
-        heard = replace(options, on_build_line=progress.line if invocation.verbose else None)
+        heard = replace(
+            options,
+            on_build_line=progress.line if invocation.verbose else None,
+            on_settled=invocation.signals.hold,
+        )
         confirm = question(invocation, project, progress)
         return deploying.deploy(project, selection, heard, confirm=confirm, progress=progress)
 
 
 def show_result(invocation: Invocation, result: DeployResult, recoveries: Sequence[Recovery] = ()) -> int:
     """Writes what came of it and returns the exit status."""
+    invocation.signals.hold()
     errors = (*(item.error for item in result.plan.skipped), *result.errors)
     remembered = (*errors, *grave(result.plan.warnings))
     record_errors(invocation, (*remembered, *result.untold), plan_id=result.plan_id)
@@ -114,7 +119,8 @@ def show_result(invocation: Invocation, result: DeployResult, recoveries: Sequen
     write_result(invocation, document, result_text(result))
     say_warnings(invocation, (*result.plan.warnings, *result.untold))
     say_errors(invocation, errors)
-    told.deliver()
+    with invocation.signals.released():
+        told.deliver()
     return result.exit_status
 
 
