@@ -40,9 +40,9 @@ class Repository:
     root: Path
     environ: dict[str, str] = field(default_factory=dict)
     """Over the variables of the tests, without any that would lead Prefect elsewhere."""
-    python: str = sys.executable
+    python: str = field(default=sys.executable, kw_only=True)
     """The interpreter that runs the command."""
-    finished: list[Finished] = field(default_factory=list)
+    finished: list[Finished] = field(default_factory=list, kw_only=True)
     """Everything that was run, in its order."""
 
     def write(self, name: str, text: str) -> Path:

@@ -68,7 +68,7 @@ def elsewhere(here: Workspace, tmp_path: Path) -> Elsewhere:
     root = tmp_path / "elsewhere"
     ignored = shutil.ignore_patterns(".deployment-system", ".prefect-home")
     shutil.copytree(here.root, root, ignore=ignored)
-    return Elsewhere(root, here.environ, here.prefix, here.proxy, here.server_url)
+    return Elsewhere(root, here.environ, prefix=here.prefix, proxy=here.proxy, server_url=here.server_url)
 
 
 def let_leases_run_out(url: str) -> None:
