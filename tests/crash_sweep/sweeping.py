@@ -103,11 +103,15 @@ class Sweep:
                 found += Settling(self.scenario, self.deployed).settle(self.turn)
                 self.turn += 1
                 if found:
-                    self.scenario.make()
-                    self.deployed = self._deployed_anew()
+                    self.begin_anew()
                 yield point, finished, found
                 if finished.status != KILLED:
                     break
+
+    def begin_anew(self) -> None:
+        """Brings everything to where the deployment begins, however it was left."""
+        self.scenario.make()
+        self.deployed = self._deployed_anew()
 
     def _deployed_anew(self) -> Picture:
         self.scenario.begin_again()
