@@ -111,14 +111,13 @@ class Sweep:
     def begin_anew(self) -> None:
         """Brings everything to where the deployment begins, however it was left."""
         self.scenario.make()
-        self.deployed = self._deployed_anew()
-
-    def _deployed_anew(self) -> Picture:
         self.scenario.begin_again()
-        assert self.scenario.workspace.run(*DEPLOY).status == 0
-        deployed = self.scenario.look()
-        self.scenario.make()
-        return deployed
+        finished = self.scenario.workspace.run(*DEPLOY)
+        assert finished.status == 0, finished
+        self.deployed = self.scenario.look()
+        # Taken back, not made once more: what others have there stays the same, by its ids too.
+        taken_back = self.scenario.workspace.run(*RECOVER, "--plan-id", finished.document["plan_id"])
+        assert taken_back.status == 0, taken_back
 
 
 def _tell(line: str) -> None:
